@@ -55,13 +55,21 @@ class Timings:
     steps: dict[str, float] = field(default_factory=dict)
 
 
+class Chunks(Protocol):
+    """Bytes as they are made. Whoever reads them closes them, also when they have ended."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def aclose(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A rendition in the making: the unmaterialised answer. `chunks` must be closed by who reads it (`aclose`)."""
+    """A rendition in the making: the unmaterialised answer."""
 
     key: str
     media_type: str
-    chunks: AsyncIterator[bytes]
+    chunks: Chunks
     """The first chunk has been made already: a failure before it was raised instead of answered."""
     cache: Cache
     """MISS, COLLAPSED (joined a flight) or BYPASS (`no_store`)."""

@@ -1,13 +1,20 @@
-"""The way of a request, read downward. (Interface fixed; being written.)"""
+"""The way of a request, read downward: plan, look up, fly, answer."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
+from edge.answer import Answer, Cache, Found, Live, Timings
+from edge.renditions import Listener, RenditionFlight, recipe_meta
+from shared.errors import DeadlineExceeded, NotFound, RefrainError
+
 if TYPE_CHECKING:
-    from edge.answer import Answer, Found
+    from edge.flights import Flights
     from edge.policy.envelope import Meta
-    from edge.policy.plan import Plan
+    from edge.policy.plan import Plan, Planner
+    from edge.settings import Limits, Stores
+    from edge.studio import Studio
     from shared.keys import Key
     from shared.speech import SpeechRequest
 
@@ -15,23 +22,132 @@ if TYPE_CHECKING:
 class Flow:
     """Turns speech requests and keys into answers."""
 
+    def __init__(
+        self, *, planner: Planner, studio: Studio, flights: Flights[RenditionFlight], stores: Stores, limits: Limits
+    ) -> None:
+        self._planner = planner
+        self._studio = studio
+        self._flights = flights
+        self._lookup_s = stores.lookup_ms / 1000
+        self._first_byte_s = limits.first_byte_s
+        self._warming: set[asyncio.Task[None]] = set()
+
     def plan(self, request: SpeechRequest, unknown: tuple[str, ...] = ()) -> Plan:
         """Canonicalise and plan. Raises BadRequest or Unsupported."""
+        return self._planner.plan(request, unknown)
 
-    def peek(self, key: str) -> Found | None:
+    def peek(self, key: str, fingerprint: str | None = None) -> Found | None:
         """The rendition, if it is in memory."""
+        return self._studio.library.peek(key, fingerprint)
 
     async def speak(self, plan: Plan, *, no_store: bool = False, no_cache: bool = False, only_if_cached: bool = False) -> Answer:
         """The rendition of `plan`, stored or live. The flags are the request's Cache-Control. Raises RefrainError."""
+        await self._studio.gate.admit()
+        timings = Timings()
+        if plan.no_store or no_store:
+            return await self._fly(plan, timings, private=True)
+        if not no_cache and (found := self.peek(plan.key, plan.fingerprint)) is not None:
+            return Answer(found=found, timings=timings)
+        if no_cache or only_if_cached:
+            found = await self._studio.library.rendition(plan.key, plan.fingerprint, skip_memory=no_cache)
+            if found is not None:
+                return Answer(found=found, timings=timings)
+        if only_if_cached:
+            raise NotFound("This audio is not stored.", code="not_cached")
+        return await self._fly(plan, timings)
 
     async def recall(self, key: Key, *, no_cache: bool = False, only_if_cached: bool = False) -> Answer:
         """The rendition behind an address; one that has expired is made again from its recipe. Raises NotFound `unknown_key`."""
+        await self._studio.gate.admit()
+        found = await self._studio.library.rendition(key, None, skip_memory=no_cache)
+        if found is not None:
+            return Answer(found=found)
+        plan = await self._recipe_plan(key)
+        if only_if_cached:
+            raise NotFound("This audio is not stored.", code="not_cached")
+        return await self._fly(plan, Timings())
 
     async def describe(self, key: Key) -> Found | Meta:
-        """For HEAD and conditions: the rendition, or else its recipe's Meta (with the ETag of its first rendition). NotFound."""
+        """For HEAD and conditions: the rendition, or else its recipe's Meta (with the ETag of its first rendition).
+
+        Raises NotFound `unknown_key`.
+        """
+        found = await self._studio.library.rendition(key, None)
+        return found if found is not None else await self._recipe(key)
 
     async def keep_recipe(self, plan: Plan) -> None:
-        """Store the recipe, so that the address works before there is audio (`delivery: url`). Raises `store_failed`."""
+        """Store the recipe, so that the address works before there is audio (`delivery: url`), and start making the audio.
+
+        Raises Internal `store_failed`.
+        """
+        await self._studio.library.keep_recipe(recipe_meta(plan, self._studio.clock()))
+        if self.peek(plan.key, plan.fingerprint) is None:
+            task = asyncio.create_task(self._warm(plan))
+            self._warming.add(task)
+            task.add_done_callback(self._warming.discard)
 
     async def cached(self, plan: Plan) -> tuple[bool, tuple[bool, ...]]:
         """Whether the rendition, and which of its takes, are stored."""
+        library = self._studio.library
+        rendition = await library.rendition(plan.key, plan.fingerprint)
+        takes = await asyncio.gather(*(library.take(take.key, take.fingerprint) for take in plan.takes))
+        return rendition is not None, tuple(take is not None for take in takes)
+
+    async def close(self) -> None:
+        """Stop what nobody will hear any more."""
+        for task in self._warming:
+            task.cancel()
+        await self._flights.close()
+        await self._studio.takes.flights.close()
+
+    async def _recipe(self, key: Key) -> Meta:
+        meta = await self._studio.library.recipe(key)
+        if meta is None or meta.rendition is None:
+            raise NotFound("Nothing is known under this key.", code="unknown_key")
+        return meta
+
+    async def _recipe_plan(self, key: Key) -> Plan:
+        meta = await self._recipe(key)
+        if meta.rendition is None:
+            raise NotFound("Nothing is known under this key.", code="unknown_key")
+        return self._planner.from_recipe(meta.rendition, meta.namespace)
+
+    async def _fly(self, plan: Plan, timings: Timings, *, private: bool = False) -> Answer:
+        """Board the rendition's flight: what the stores have in the look-up's budget is answered whole, the rest live."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        ident = (plan.key, plan.fingerprint)
+        flight, joined = self._flights.board(
+            ident, lambda: RenditionFlight(self._studio, plan, private=private), private=private
+        )
+        listener = Listener(flight, self._flights)
+        try:
+            await asyncio.wait({flight.looked_up}, timeout=self._lookup_s)
+            timings.steps["lookup"] = (loop.time() - started) * 1000
+            if flight.looked_up.done() and (found := flight.looked_up.result()) is not None:
+                await listener.aclose()
+                return Answer(found=found, timings=timings)
+            async with asyncio.timeout(self._first_byte_s - (loop.time() - started)):
+                await listener.ready()
+        except TimeoutError:
+            await listener.aclose()
+            raise DeadlineExceeded("No audio came in time.") from None
+        except BaseException:
+            await listener.aclose()
+            raise
+        timings.steps["first_byte"] = (loop.time() - started) * 1000
+        cache = Cache.BYPASS if private else Cache.COLLAPSED if joined else Cache.MISS
+        return Answer(live=Live(plan.key, plan.media_type, listener, cache), timings=timings)
+
+    async def _warm(self, plan: Plan) -> None:
+        """Make what an address was given out for; whoever asks for it joins, or finds it."""
+        try:
+            answer = await self._fly(plan, Timings())
+            if answer.live is not None:
+                try:
+                    async for _ in answer.live.chunks:
+                        pass
+                finally:
+                    await answer.live.chunks.aclose()
+        except RefrainError:
+            return  # counted where it failed; the address answers with the failure, or with another attempt

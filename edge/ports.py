@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, Iterator
 
     from shared.keys import Key, RenditionRecipe, TakeRecipe
 
@@ -55,10 +55,10 @@ class Origin(Protocol):
 
     name: str
 
-    def synthesize(self, recipe: TakeRecipe, key: Key, token: str, timeout_s: float) -> AsyncIterator[Sound | bytes]:
+    def synthesize(self, recipe: TakeRecipe, key: Key | None, token: str) -> AsyncGenerator[Sound | bytes, None]:
         """A Sound, then PCM (mono s16le). It ends only after the take's verified end: whatever else happens raises RefrainError.
 
-        Closing the iterator cancels the work at the origin.
+        Without a key the origin neither joins the take to other work nor replays it. Closing the generator cancels the work.
         """
 
 
@@ -85,6 +85,39 @@ class Leases(Protocol):
 
     def hold(self, key: Key) -> AbstractAsyncContextManager[str]:
         """Yields the fencing token that goes with the work to the origin."""
+
+
+class Spool(Protocol):
+    """The encoded bytes of a rendition in flight: appended by one, read by many, each from where it is."""
+
+    @property
+    def size(self) -> int: ...
+
+    def append(self, data: bytes) -> None: ...
+
+    def read(self, at: int, most: int) -> bytes:
+        """At most `most` bytes from `at`; empty at the end."""
+
+    def close(self) -> None: ...
+
+
+class Observer(Protocol):
+    """Counts what happens. Reasons and outcomes come from closed enums and from `shared.errors.CODES`."""
+
+    def looked_up(self, tier: str) -> None:
+        """A look-up ended: the tier that had the value, or `none`."""
+
+    def wrong(self, store: str, reason: str) -> None:
+        """A stored value failed its verification."""
+
+    def store_error(self, store: str, reason: str) -> None: ...
+
+    def origin_call(self, origin: str, outcome: str) -> None:
+        """A take was asked of an origin: `ok`, or the code of the error."""
+
+    def bad_take(self, origin: str, verdict: str) -> None: ...
+
+    def encoder_started(self, media_format: str) -> None: ...
 
 
 class Encoder(Protocol):

@@ -104,6 +104,11 @@ class RefrainError(Exception):
     def remedy(self) -> str:
         return CODES[self.code].remedy
 
+    def again(self) -> RefrainError:
+        """A fresh copy to raise: many listeners share a failure, and each raise would lengthen one traceback."""
+        fields = {"code": self.code, "param": self.param, "source": self.source}
+        return type(self)(self.message, **fields, retry_after=self.retry_after)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.code}: {self.message}>"
 

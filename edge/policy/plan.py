@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from edge.policy import formats, join
+from shared.errors import Unsupported
+from shared.keys import RenditionRecipe, TakeRecipe, digest
+from shared.segments import segments
+from shared.text import EQUIVALENCES, canonical, script
+
 if TYPE_CHECKING:
-    from shared.keys import Key, RenditionRecipe, TakeRecipe
+    from shared.catalogue import Catalogue, Model, Voice
+    from shared.keys import Key, Keyring
+    from shared.speech import SpeechRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +48,145 @@ class Plan:
     @property
     def characters(self) -> int:
         return sum(len(take.recipe.text) for take in self.takes)
+
+
+class Planner:
+    """Plans requests against a pinned catalogue: no origin is asked."""
+
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        aliases: dict[str, str],
+        voice_aliases: tuple[str, ...],
+        keyring: Keyring,
+        namespace: str,
+        text_characters: int,
+    ) -> None:
+        self.catalogue = catalogue
+        self._aliases = aliases
+        self._voice_aliases = frozenset(voice_aliases)
+        self._keyring = keyring
+        self._namespace = namespace
+        self._text_characters = text_characters
+
+    def plan(self, request: SpeechRequest, unknown: tuple[str, ...] = ()) -> Plan:
+        """What `request` asks for. `unknown` are fields of its body that Refrain does not know. Raises BadRequest, Unsupported."""
+        model = self._model(request.model)
+        text = canonical(request.input, self._text_characters)
+        ignored = list(unknown)
+        language = request.language or script(text)
+        voice, dialect = self._voice(model, request, language)
+        native, stretch = _speeds(model, request.speed)
+        if request.instructions and not model.instructions:
+            ignored.append("instructions")
+        if request.seed is not None and not model.seed:
+            ignored.append("seed")
+        if request.language and voice.languages and request.language not in voice.languages:
+            ignored.append("language")
+        resolved = formats.resolve(request.response_format, model.sample_rate, request.sample_rate, request.bitrate)
+        pieces = segments(text, request.segmentation)
+        takes = tuple(
+            TakeRecipe(
+                text=_fold(piece.text, model),
+                language=_spoken(voice, language),
+                revision=model.revision,
+                voice=voice.digest,
+                dialect="" if dialect == voice.dialect else dialect,
+                instructions=request.instructions if model.instructions else "",
+                seed=request.seed if model.seed else None,
+                speed=native,
+            )
+            for piece in pieces
+        )
+        recipe = RenditionRecipe(
+            takes=takes,
+            pauses=join.pauses(tuple(piece.ending for piece in pieces[:-1])),
+            format=request.response_format,
+            sample_rate=resolved.sample_rate,
+            bitrate=resolved.bitrate,
+            stretch=stretch,
+        )
+        return replace(
+            self.from_recipe(recipe, self._namespace),
+            model=model.id,
+            voice=voice.name,
+            dialect=dialect,
+            ignored=(*ignored, *resolved.ignored),
+            tags=request.cache_tags,
+            no_store=request.no_store,
+        )
+
+    def from_recipe(self, recipe: RenditionRecipe, namespace: str) -> Plan:
+        """The plan behind an address: a rendition can be made again from its recipe alone."""
+        encoded = recipe.encode(namespace)
+        return Plan(
+            key=self._keyring.key(encoded),
+            fingerprint=digest(encoded),
+            recipe=recipe,
+            namespace=namespace,
+            takes=tuple(self._take(take, namespace) for take in recipe.takes),
+            media_type=formats.FORMATS[recipe.format].media_type,
+        )
+
+    def _take(self, recipe: TakeRecipe, namespace: str) -> PlannedTake:
+        encoded = recipe.encode(namespace)
+        return PlannedTake(self._keyring.key(encoded), digest(encoded), recipe)
+
+    def _model(self, name: str) -> Model:
+        model = self.catalogue.model(self._aliases.get(name, name))
+        if model is None:
+            known = ", ".join(sorted({*self._aliases, *(model.id for model in self.catalogue.models)}))
+            raise Unsupported(f"No pool speaks this model. There are: {known or 'none'}.", code="unknown_model", param="model")
+        return model
+
+    def _voice(self, model: Model, request: SpeechRequest, language: str) -> tuple[Voice, str]:
+        """The voice, and the dialect that it is to speak (its own included)."""
+        named = model.voice(request.voice)
+        if named is None and request.voice and request.voice not in self._voice_aliases:
+            known = ", ".join(voice.name for voice in model.voices)
+            raise Unsupported(f"`{model.id}` has no such voice. It has: {known}.", code="unknown_voice", param="voice")
+        wanted = request.dialect
+        voice = named or _default_voice(model, language, wanted)
+        if not wanted or wanted == voice.dialect or wanted in model.dialects:
+            return voice, wanted or voice.dialect
+        if request.dialect_fallback:
+            return voice, voice.dialect
+        spoken = ", ".join(model.dialects_spoken()) or "none"
+        with_voice = f" with the voice {voice.name}" if named else ""
+        message = f"`{model.id}` does not speak this dialect{with_voice}. It speaks: {spoken}."
+        raise Unsupported(message, code="unknown_dialect", param="dialect")
+
+
+def _default_voice(model: Model, language: str, dialect: str) -> Voice:
+    """The voice that is meant when none is named: the dialect's own, else the language's, else the model's."""
+    if dialect:
+        for voice in model.voices:
+            if voice.dialect == dialect:
+                return voice
+    for name in (language, language.partition("-")[0], ""):
+        voice_name = model.default_voices.get(name)
+        if voice_name is not None and (voice := model.voice(voice_name)) is not None:
+            return voice
+    return model.voices[0]
+
+
+def _spoken(voice: Voice, language: str) -> str:
+    """The language that the take is spoken in: one of the voice's, where it says which it has."""
+    return language if language in voice.languages or not voice.languages else voice.languages[0]
+
+
+def _speeds(model: Model, speed: float) -> tuple[float, float]:
+    """What the engine does itself, and what is left to stretching."""
+    if model.speed is None:
+        return 1.0, speed
+    slowest, fastest = model.speed
+    native = min(max(speed, slowest), fastest)
+    return native, round(speed / native, 4)
+
+
+def _fold(text: str, model: Model) -> str:
+    """The text as this engine's front end hears it."""
+    for name in model.equivalences:
+        text = EQUIVALENCES[name](text)
+    return text
