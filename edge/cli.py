@@ -36,12 +36,12 @@ def _run(arguments: list[str]) -> int:
     from cyclopts import App, CycloptsError  # noqa: PLC0415 - see main
     from rich.console import Console  # noqa: PLC0415 - see main
 
-    from edge.command import Failure  # noqa: PLC0415 - see main
+    from edge.command import CommandError  # noqa: PLC0415 - see main
 
     complaints = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
     app = App(
         name="refrain",
-        help="Refrain: an edge cache and router for text-to-speech. Start with `refrain up`, then `refrain say hello -o hello.wav`.",
+        help="An edge cache and router for text-to-speech. Start with `refrain up`, then `refrain say hello -o hello.wav`.",
         version_flags=(),
         error_console=complaints,
         result_action="return_int_as_exit_code_else_zero",
@@ -56,8 +56,8 @@ def _run(arguments: list[str]) -> int:
         return int(app(arguments, exit_on_error=False))
     except CycloptsError:
         return 2  # it has been printed
-    except Failure as failure:
-        complaints.print(f"refrain: {failure}")
-        return failure.code
+    except CommandError as error:
+        complaints.print(f"refrain: {error}")
+        return error.code
     except KeyboardInterrupt:
         return 130

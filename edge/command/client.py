@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 import msgspec
 
-from edge.command import Failure
+from edge.command import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,23 +29,23 @@ class Problem(msgspec.Struct):
 
 @contextmanager
 def calling(url: str) -> Iterator[httpx.Client]:
-    """A client of the edge at `url`. What goes wrong on the way becomes a Failure that says what to do."""
+    """A client of the edge at `url`. What goes wrong on the way becomes a CommandError that says what to do."""
     try:
         # No proxy stands between this machine and itself, whatever the environment says.
         with httpx.Client(base_url=url, timeout=_TIMEOUT, mounts=dict.fromkeys(_LOOPBACK)) as client:
             yield client
     except httpx.ConnectError as error:
-        raise Failure(f"no edge at {url}: start one with `refrain up`, or name another with --url") from error
+        raise CommandError(f"no edge at {url}: start one with `refrain up`, or name another with --url") from error
     except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-        raise Failure(f"--url {url}: is no HTTP address: {error}", 2) from error
+        raise CommandError(f"--url {url}: is no HTTP address: {error}", 2) from error
     except httpx.TimeoutException as error:
-        raise Failure(f"{url} did not answer in time; its log may say why") from error
+        raise CommandError(f"{url} did not answer in time; its log may say why") from error
     except httpx.HTTPError as error:
-        raise Failure(f"the answer of {url} broke off: {error}") from error
+        raise CommandError(f"the answer of {url} broke off: {error}") from error
 
 
 def expect_success(response: httpx.Response) -> None:
-    """Raises Failure with the edge's own words where it refused. Reads the body only then."""
+    """Raises CommandError with the edge's own words where it refused. Reads the body only then."""
     if response.is_success:
         return
     response.read()
@@ -54,7 +54,7 @@ def expect_success(response: httpx.Response) -> None:
     except msgspec.DecodeError:
         problem = Problem(detail=response.text[:200])
     said = " ".join(filter(None, (problem.detail or problem.title, problem.remedy)))
-    raise Failure(f"{response.status_code} {problem.code or response.reason_phrase}: {said}")
+    raise CommandError(f"{response.status_code} {problem.code or response.reason_phrase}: {said}")
 
 
 def speech(text: str, **fields: str) -> dict[str, Any]:

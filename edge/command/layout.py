@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.command import Failure
+from edge.command import CommandError
 from edge.command.ports import HIGHEST, HOST
 
 if TYPE_CHECKING:
@@ -57,19 +57,19 @@ class Region:
 
 
 def names(regions: str) -> tuple[str, ...]:
-    """The regions that `--regions a,b` names. Raises Failure."""
+    """The regions that `--regions a,b` names. Raises CommandError."""
     found = tuple(regions.split(","))
     for name in found:
         if not _REGION.fullmatch(name):
-            raise Failure(f"--regions: {name!r} is no name for a region: use a-z, 0-9 and -, at most 32 of them", 2)
+            raise CommandError(f"--regions: {name!r} is no name for a region: use a-z, 0-9 and -, at most 32 of them", 2)
     if len(set(found)) < len(found):
-        raise Failure(f"--regions {regions}: each region once", 2)
+        raise CommandError(f"--regions {regions}: each region once", 2)
     return found
 
 
 def edge_ports(first: int, count: int) -> range:
     if first + count - 1 > HIGHEST:
-        raise Failure(f"--port {first}: {count} edges need the ports up to {first + count - 1}; the highest is {HIGHEST}", 2)
+        raise CommandError(f"--port {first}: {count} edges need the ports up to {first + count - 1}; the highest is {HIGHEST}", 2)
     return range(first, first + count)
 
 

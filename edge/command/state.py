@@ -6,7 +6,7 @@ import os
 import secrets
 from typing import TYPE_CHECKING
 
-from edge.command import Failure
+from edge.command import CommandError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,14 +23,14 @@ class DataFolder:
         self.running = self.root / "up.json"
 
     def prepare(self) -> None:
-        """Make the folder, and the secrets that it does not have yet. Raises Failure."""
+        """Make the folder, and the secrets that it does not have yet. Raises CommandError."""
         try:
             (self.root / "secrets").mkdir(mode=0o700, parents=True, exist_ok=True)
             (self.root / ".gitignore").write_text("*\n", encoding="utf-8")  # secrets are not for repositories
             for name in SECRETS:
                 _create(self.secret(name), secrets.token_hex(32).encode())
         except OSError as error:
-            raise Failure(f"--data {self.root}: cannot be used: {error.strerror}", 2) from error
+            raise CommandError(f"--data {self.root}: cannot be used: {error.strerror}", 2) from error
 
     def secret(self, name: str) -> Path:
         return self.root / "secrets" / f"{name}.hex"

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from edge.command import Failure, leash
+from edge.command import CommandError, leash
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -55,7 +55,7 @@ class Child:
     def __init__(self, spec: Spec, *, restart: bool, changed: Callable[[], None], say: Callable[[str], None]) -> None:
         self.spec = spec
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Done when it was ready for the first time; Failure where it never will be."""
+        """Done when it was ready for the first time; CommandError where it never will be."""
         self._restart = restart
         self._changed = changed
         self._say = say
@@ -76,7 +76,7 @@ class Child:
             deaths += 1
             ended = f"{self.spec.name} {how_it_ended(code)}"
             if not self.ready.done() and (deaths == TRIES or not self._restart):
-                self.ready.set_exception(Failure(f"{ended} before it was ready", code if code > 0 else 1))
+                self.ready.set_exception(CommandError(f"{ended} before it was ready", code if code > 0 else 1))
                 return
             if not self._restart:
                 self._say(ended)
@@ -106,7 +106,7 @@ class Child:
             probing.cancel()
 
     async def _await_ready(self) -> None:
-        while not await self.spec.probe():
+        while not await self.spec.probe():  # noqa: ASYNC110 - another process sets no event of ours
             await asyncio.sleep(PROBE_S)
         if not self.ready.done():
             self.ready.set_result(None)
@@ -144,7 +144,7 @@ class Supervisor:
         self._stages.append(children)
 
     async def ready(self) -> None:
-        """Wait until every child was ready once. Raises Failure where one keeps dying before."""
+        """Wait until every child was ready once. Raises CommandError where one keeps dying before."""
         await asyncio.gather(*(child.ready for stage in self._stages for child in stage))
 
     def pids(self) -> dict[str, int]:
@@ -158,4 +158,3 @@ class Supervisor:
         """End them all, the last stage first: who depends on others goes before them."""
         for stage in reversed(self._stages):
             await asyncio.gather(*(child.end() for child in stage))
-
