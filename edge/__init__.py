@@ -1,0 +1,1 @@
+"""The edge: a stateless node that caches, joins and routes."""

@@ -43,12 +43,13 @@ class Assembly:
         self._joiner: Joiner | None = None
         self._encoder: Encoder | None = None
         self._sample_rate = 0
-        self.samples = 0
+        self._joined = 0
         """Samples joined so far, at the takes' rate."""
 
     @property
-    def sample_rate(self) -> int:
-        return self._sample_rate
+    def samples(self) -> int:
+        """Samples encoded, at the rendition's rate."""
+        return self._encoder.samples if self._encoder is not None else 0
 
     async def run(self) -> None:
         """Raises RefrainError where a take cannot be had."""
@@ -81,7 +82,7 @@ class Assembly:
             await self._progress.wait()
 
     async def _join(self, listener: TakeListener, planned: PlannedTake) -> None:
-        before = self.samples
+        before = self._joined
         if self._joiner is not None:
             await self._encode(self._joiner.next_take())
         async for pcm in listener.pcm():
@@ -89,7 +90,7 @@ class Assembly:
             step = int(FEED_S * self._sample_rate) * 2
             for at in range(0, len(pcm), step):
                 await self._encode(self._feed(pcm[at : at + step]))
-        seconds = (self.samples - before) / max(self._sample_rate, 1)
+        seconds = (self._joined - before) / max(self._sample_rate, 1)
         self._pace.made(len(planned.recipe.text), seconds, self._append(b""))
 
     def _feed(self, pcm: bytes) -> bytes:
@@ -107,7 +108,7 @@ class Assembly:
 
     async def _encode(self, pcm: bytes) -> None:
         if pcm and self._encoder is not None:
-            self.samples += len(pcm) // 2
+            self._joined += len(pcm) // 2
             encode = self._encoder.encode
             self._append(await self._in_thread(lambda: encode(pcm)))
 

@@ -117,9 +117,7 @@ class Flow:
         loop = asyncio.get_running_loop()
         started = loop.time()
         ident = (plan.key, plan.fingerprint)
-        flight, joined = self._flights.board(
-            ident, lambda: RenditionFlight(self._studio, plan, private=private), private=private
-        )
+        flight, joined = self._flights.board(ident, lambda: RenditionFlight(self._studio, plan, private=private), private=private)
         listener = Listener(flight, self._flights)
         try:
             await asyncio.wait({flight.looked_up}, timeout=self._lookup_s)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
+    from contextlib import AbstractAsyncContextManager
 
     from shared.keys import Key, RenditionRecipe, TakeRecipe
 
@@ -123,6 +123,10 @@ class Observer(Protocol):
 class Encoder(Protocol):
     """PCM to the bytes of a format, as they come. Not thread-safe; called from one thread at a time."""
 
+    @property
+    def samples(self) -> int:
+        """Samples encoded so far, at the recipe's rate."""
+
     def encode(self, pcm: bytes) -> bytes: ...
 
     def finish(self) -> bytes:
@@ -140,4 +144,3 @@ class Encoders(Protocol):
 
     def finished(self, recipe: RenditionRecipe, head: bytes, size: int, samples: int) -> bytes:
         """The rendition's first bytes with its length fields filled in (WAV, FLAC), as long as `head`."""
-

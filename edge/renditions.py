@@ -111,7 +111,7 @@ class RenditionFlight(Flight):
             namespace=self._plan.namespace,
             rendition=self._plan.recipe,
             media_type=self._plan.media_type,
-            sample_rate=assembly.sample_rate,
+            sample_rate=self._plan.recipe.sample_rate,
             samples=assembly.samples,
             tags=self._plan.tags,
             began=began,

@@ -1,0 +1,1 @@
+"""What edge and origin agree on."""

@@ -113,14 +113,14 @@ def _has_lone_surrogate(body: bytes) -> bool:
 
 
 def _invalid(error: msgspec.ValidationError) -> BadRequest:
-    """msgspec's words, with the field that they are about as `param`."""
+    """What msgspec says, with the field that they are about as `param`."""
     message = str(error)
     at = _AT.search(message)
     missing = re.search(r"missing required field `(\w+)`", message)
     param = missing.group(1) if missing else at.group(1) if at else None
     if param == "cache_tags":
         return BadRequest("`cache_tags` is not a list of tags.", code="bad_tag", param=param)
-    return BadRequest(f"{message.split(' - at ')[0]}.", code="bad_value" if param else "bad_request", param=param or None)
+    return BadRequest(f"{message.partition(' - at ')[0]}.", code="bad_value" if param else "bad_request", param=param or None)
 
 
 def _printable(name: str) -> str:

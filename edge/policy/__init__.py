@@ -1,0 +1,1 @@
+"""What the edge decides: pure, without async, clocks, dice or I/O."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from shared.segments import segments
+from shared.text import EQUIVALENCES, canonical, script
+
 from edge.policy import formats, join
 from shared.errors import Unsupported
 from shared.keys import RenditionRecipe, TakeRecipe, digest
-from shared.segments import segments
-from shared.text import EQUIVALENCES, canonical, script
 
 if TYPE_CHECKING:
     from shared.catalogue import Catalogue, Model, Voice
@@ -101,7 +102,7 @@ class Planner:
         )
         recipe = RenditionRecipe(
             takes=takes,
-            pauses=join.pauses(tuple(piece.ending for piece in pieces[:-1])),
+            pauses=join.pauses(piece.ending for piece in pieces),
             format=request.response_format,
             sample_rate=resolved.sample_rate,
             bitrate=resolved.bitrate,

@@ -1,0 +1,90 @@
+"""Real code behind the flow's ports, small enough to reason about: an origin on virtual time, an encoder that encodes nothing."""
+
+import asyncio
+from collections import Counter
+from hashlib import blake2b
+
+from edge.ports import Sound
+from shared.errors import OriginError, from_code
+
+RATE = 8000
+CHARACTER_S = 0.2
+
+
+def voice(text, take=0):
+    """PCM that tells whose words it is: 0.2 s a character of a square wave whose pattern spells a digest of the text."""
+    digest = blake2b(f"{take}:{text}".encode(), digest_size=16).digest()
+    samples = int(len(text) * CHARACTER_S * RATE)
+    wave = b"".join((8000 + 64 * byte).to_bytes(2, "little", signed=True) for byte in digest)
+    pattern = wave + b"".join((-8000 - 64 * byte).to_bytes(2, "little", signed=True) for byte in digest)
+    return (pattern * (samples * 2 // len(pattern) + 1))[: samples * 2]
+
+
+class FakeOrigin:
+    """Speaks with `voice`, paced over virtual time. `script` holds what goes wrong, one entry a call: see `_fault`."""
+
+    def __init__(self, name="origin", *, rtf=0.0, script=(), vary=False):
+        self.name = name
+        self.rtf = rtf
+        self.script = list(script)
+        self.vary = vary
+        self.runs = Counter()
+        self.running = Counter()
+        self.most_running = Counter()
+        self.cancelled = 0
+
+    async def synthesize(self, recipe, key, token):
+        text = recipe.text
+        self.runs[text] += 1
+        self.running[text] += 1
+        self.most_running[text] = max(self.most_running[text], self.running[text])
+        fault = self.script.pop(0) if self.script else None
+        pcm = voice(text, self.runs[text] if self.vary else 0)
+        step = RATE // 5 * 2
+        try:
+            if fault == "stall":
+                await asyncio.sleep(3600)
+            if fault in ("fail", "unspeakable", "overloaded"):
+                code = {"fail": "origin_failed"}.get(fault, fault)
+                raise from_code(code, "as told", source=self.name)
+            yield Sound(RATE)
+            if fault == "silent":
+                pcm = bytes(len(pcm))
+            for at in range(0, len(pcm), step):
+                if fault == "cut" and at >= len(pcm) // 2:
+                    raise OriginError("as told", code="origin_cut", source=self.name)
+                await asyncio.sleep(self.rtf * 0.2)
+                yield pcm[at : at + step]
+        except (asyncio.CancelledError, GeneratorExit):
+            self.cancelled += 1
+            raise
+        finally:
+            self.running[text] -= 1
+
+
+class RawEncoder:
+    def __init__(self, owner):
+        self.owner = owner
+        owner.open += 1
+
+    def encode(self, pcm):
+        return pcm
+
+    def finish(self):
+        return b""
+
+    def close(self):
+        self.owner.open -= 1
+
+
+class RawEncoders:
+    def __init__(self):
+        self.made = 0
+        self.open = 0
+
+    def make(self, recipe, sample_rate):
+        self.made += 1
+        return RawEncoder(self)
+
+    def finished(self, recipe, head, size, samples):
+        return head
