@@ -38,6 +38,9 @@ class DataFolder:
     def catalogue(self, engine: str) -> Path:
         return self.root / f"catalogue-{engine}.json"
 
+    def valkey_log(self, region: str) -> Path:
+        return self.root / f"valkey-{region}.log"
+
     def region(self, name: str) -> Path:
         return self.root / "regions" / name
 

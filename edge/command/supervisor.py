@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from edge.command import CommandError, leash
+from edge.command import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -89,7 +88,6 @@ class Child:
         """One life, from its start to its exit code."""
         try:
             self._process = process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", leash.__file__, str(os.getpid())),
                 *self.spec.command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=sys.stderr,  # our own standard output carries one line
@@ -106,9 +104,11 @@ class Child:
             probing.cancel()
 
     async def _await_ready(self) -> None:
+        if self.ready.done():  # in an earlier life
+            return
         while not await self.spec.probe():  # noqa: ASYNC110 - another process sets no event of ours
             await asyncio.sleep(PROBE_S)
-        if not self.ready.done():
+        if not self.ready.done():  # cancelled, where nobody waits for it any more
             self.ready.set_result(None)
 
     async def end(self) -> None:

@@ -103,31 +103,30 @@ class Up:
 
     async def run(self) -> int:
         """Until a signal: 0. Raises CommandError where it cannot start."""
-        # A task of its own, so that a second signal cancels what is done already, and not the ending.
-        life = asyncio.create_task(self._live())
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, life.cancel)
-        try:
-            await life
-        except asyncio.CancelledError:
-            return 0
-        finally:
-            self._ready = False
-            await self._supervisor.stop()
-            self._folder.running.unlink(missing_ok=True)
-        return 0
-
-    async def _live(self) -> None:
         # No proxy stands between this machine and itself.
         async with httpx.AsyncClient(trust_env=False, timeout=PROBE_TIMEOUT_S) as client:
-            with self._console.status("starting Valkey and origins"):
-                self._supervisor.start([self._valkey(region) for region in self._regions])
-                self._supervisor.start([self._origin(node, client) for region in self._regions for node in region.origins])
-                await self._supervisor.ready()
-            told = await self._pin(client)
-            with self._console.status("starting edges"):
-                self._supervisor.start([self._edge(node, at, told, client) for at in self._regions for node in at.edges])
-                await self._supervisor.ready()
+            # A task of its own, so that a second signal cancels what is done already, and not the ending.
+            life = asyncio.create_task(self._live(client))
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, life.cancel)
+            try:
+                await life
+            except asyncio.CancelledError:
+                return 0
+            finally:
+                await self._supervisor.stop()
+                self._folder.running.unlink(missing_ok=True)
+        return 0
+
+    async def _live(self, client: httpx.AsyncClient) -> None:
+        with self._console.status("starting Valkey and origins"):
+            self._supervisor.start([self._valkey(region) for region in self._regions])
+            self._supervisor.start([self._origin(node, client) for region in self._regions for node in region.origins])
+            await self._supervisor.ready()
+        told = await self._pin(client)
+        with self._console.status("starting edges"):
+            self._supervisor.start([self._edge(node, at, told, client) for at in self._regions for node in at.edges])
+            await self._supervisor.ready()
         self._ready = True
         self._note()
         print(self._line(), flush=True)  # noqa: T201 - the one line that scripts read
@@ -172,8 +171,10 @@ class Up:
             "--save": "",  # all in it can be lost: nothing is written to disk
             "--appendonly": "no",
             "--loglevel": "warning",
+            "--logfile": str(self._folder.valkey_log(region.name)),  # it warns of what does not matter here
         }
-        command = (_valkey_server(), *(word for option in options.items() for word in option))
+        words = [word for option in options.items() for word in option]
+        command = (*_python("edge.command.leash"), str(os.getpid()), _valkey_server(), *words)
         return Spec(region.valkey.name, command, os.environ, partial(_pongs, region.valkey.port), VALKEY_DRAIN_S)
 
     def _origin(self, node: layout.Node, client: httpx.AsyncClient) -> Spec:
@@ -186,9 +187,12 @@ class Up:
 
 
 def _node_spec(module: str, node: layout.Node, told: Mapping[str, str], client: httpx.AsyncClient, drain_s: float) -> Spec:
-    # -P: a folder called `edge` where we stand is not the program.
-    command = (sys.executable, "-P", "-m", module)
-    return Spec(node.name, command, {**os.environ, **told}, partial(_is_ready, client, f"{node.url}/readyz"), drain_s)
+    return Spec(node.name, _python(module), {**os.environ, **told}, partial(_is_ready, client, f"{node.url}/readyz"), drain_s)
+
+
+def _python(module: str) -> tuple[str, ...]:
+    """The command that runs one of ours. -P: a folder called `edge` where we stand is not the program."""
+    return (sys.executable, "-P", "-m", module)
 
 
 async def _is_ready(client: httpx.AsyncClient, url: str) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from processes import eventually, is_running
 
-from edge.command import CommandError, leash
+from edge.command import CommandError
 from edge.command.supervisor import Spec, Supervisor
 
 if TYPE_CHECKING:
@@ -128,11 +128,11 @@ def test_stopping_in_the_middle_of_a_start_leaves_nothing(tmp_path):
 def test_a_leashed_process_dies_with_its_parent():
     parent = (
         "import os, subprocess, sys, signal\n"
-        "child = subprocess.Popen([sys.executable, sys.argv[1], str(os.getpid()), '/bin/sleep', '60'])\n"
+        "child = subprocess.Popen([sys.executable, '-m', 'edge.command.leash', str(os.getpid()), '/bin/sleep', '60'])\n"
         "print(child.pid, flush=True)\n"
         "signal.pause()\n"
     )
-    with subprocess.Popen([sys.executable, "-c", parent, leash.__file__], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         child = int(process.stdout.readline())
         eventually(lambda: Path(f"/proc/{child}/cmdline").read_bytes().startswith(b"/bin/sleep"))
