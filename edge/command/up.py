@@ -11,7 +11,7 @@ import sys
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import httpx
 import msgspec
@@ -99,7 +99,8 @@ class Up:
         self._engine = engine
         self._console = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
         self._supervisor = Supervisor(restart=restart, changed=self._note, say=self._console.print)
-        self._ready = False
+        self._told: dict[str, str] | None = None
+        """What all edges are told beside their addresses; None until all is ready."""
 
     async def run(self) -> int:
         """Until a signal: 0. Raises CommandError where it cannot start."""
@@ -127,19 +128,23 @@ class Up:
         with self._console.status("starting edges"):
             self._supervisor.start([self._edge(node, at, told, client) for at in self._regions for node in at.edges])
             await self._supervisor.ready()
-        self._ready = True
+        self._told = told
         self._note()
-        print(self._line(), flush=True)  # noqa: T201 - the one line that scripts read
+        print(json.dumps(self._state()), flush=True)  # noqa: T201 - the one line that scripts read
         self._welcome()
         await asyncio.Event().wait()
 
-    def _line(self) -> str:
-        return json.dumps(layout.ready_line(self._regions, self._supervisor.pids()))
+    def _state(self) -> dict[str, Any]:
+        return layout.ready_line(self._regions, self._supervisor.pids())
 
     def _note(self) -> None:
-        """Write down what runs, for `refrain doctor`; also after a child came back with another pid."""
-        if self._ready:
-            replace(self._folder.running, self._line().encode())
+        """Write down what runs, and what edges were told, for `refrain doctor`; also after a child came back as another process."""
+        if self._told is None:
+            return
+        state = {**self._state(), "pid": os.getpid()}
+        for region in self._regions:
+            state["regions"][region.name]["told"] = self._told | layout.edge_environment(region.edges[0], region, os.getpid())
+        replace(self._folder.running, json.dumps(state).encode())
 
     def _welcome(self) -> None:
         url = self._regions[0].edges[0].url

@@ -1,0 +1,102 @@
+"""`refrain doctor`: what is wrong with an installation, in words, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import msgspec
+from rich.console import Console
+
+from edge.command import CommandError, checks
+from edge.command.state import DataFolder
+from edge.settings import Settings
+from shared.settings import SettingsError, load
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from edge.command.checks import Finding
+
+
+def doctor(*, data: Path = Path(".refrain")) -> int:
+    """Say what is wrong with an installation, and what to do about it.
+
+    Where a `refrain up` runs in --data, that is examined: its edges, origins and stores. Otherwise what REFRAIN_CONFIG and
+    REFRAIN_SECTION__NAME tell an edge that would be started here. The exit code is 1 if anything is wrong.
+
+    Parameters
+    ----------
+    data
+        The folder of the `refrain up` to examine.
+
+    """
+    return asyncio.run(_examine(DataFolder(data).running))
+
+
+async def _examine(running: Path) -> int:
+    console = Console(soft_wrap=True, markup=False, highlight=False)
+    wrong = 0
+    async with httpx.AsyncClient(trust_env=False, timeout=checks.PATIENCE_S) as client:
+        async for finding in _findings(running, client):
+            wrong += bool(finding.wrong)
+            console.print(f"✗ {finding.what}: {finding.wrong}\n    {finding.remedy}" if finding.wrong else f"✓ {finding.what}")
+    return 1 if wrong else 0
+
+
+async def _findings(running: Path, client: httpx.AsyncClient) -> AsyncIterator[Finding]:
+    instance = _instance(running)
+    if instance is None:
+        settings = _settings({})
+        async for finding in _node(settings, client):
+            yield finding
+        yield await checks.place_for_edge(settings, client)
+        return
+    if not _is_running(instance["pid"]):
+        yield checks.Finding(f"refrain up of {running}", "was ended by force", "start it again, or remove that file")
+        return
+    for name, region in instance["regions"].items():
+        yield checks.Finding(f"region {name} of {running}")
+        async for finding in _node(_settings(region["told"]), client):
+            yield finding
+        for edge in region["edges"]:
+            yield await checks.edge(edge["url"], client)
+
+
+async def _node(settings: Settings, client: httpx.AsyncClient) -> AsyncIterator[Finding]:
+    """Everything that an edge with these settings needs."""
+    for finding in (*checks.secrets(settings.secrets), *checks.catalogue(settings)):
+        yield finding
+    async for finding in checks.stores(settings.stores):
+        yield finding
+    async for finding in checks.origins(settings, client):
+        yield finding
+
+
+def _instance(running: Path) -> Any | None:  # noqa: ANN401 - what `up` wrote, as it wrote it
+    try:
+        return msgspec.json.decode(running.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError) as error:
+        raise CommandError(f"{running}: cannot be read: {error}") from error
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
+
+
+def _settings(told: Mapping[str, str]) -> Settings:
+    try:
+        return load(Settings, {**os.environ, **told})
+    except SettingsError as error:
+        raise CommandError(f"settings: {error}") from error
