@@ -1,0 +1,1 @@
+"""The origin: a GPU server that synthesises segments, and nothing else."""
