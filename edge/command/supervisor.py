@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +22,8 @@ HEALTHY_S: Final = 10.0
 TRIES: Final = 3
 """Deaths before it was ever ready after which a child is hopeless."""
 PROBE_S: Final = 0.05
+WRONG_SETTINGS: Final = 2
+"""The exit code of a child whose settings cannot be used: another try would not help."""
 CANNOT_START: Final = 126
 """The shell's exit code for it."""
 
@@ -74,7 +78,8 @@ class Child:
             code = await self._live()
             deaths += 1
             ended = f"{self.spec.name} {how_it_ended(code)}"
-            if not self.ready.done() and (deaths == TRIES or not self._restart):
+            hopeless = deaths == TRIES or code == WRONG_SETTINGS or not self._restart
+            if not self.ready.done() and hopeless:
                 self.ready.set_exception(CommandError(f"{ended} before it was ready", code if code > 0 else 1))
                 return
             if not self._restart:
@@ -119,14 +124,20 @@ class Child:
         process = self._process
         if process is None or process.returncode is not None:
             return
-        process.terminate()
+        _send(process.pid, signal.SIGTERM)
         try:
             async with asyncio.timeout(self.spec.drain_s):
                 await process.wait()
         except TimeoutError:
             self._say(f"{self.spec.name} did not end within {self.spec.drain_s} s: killed")
-            process.kill()
+            _send(process.pid, signal.SIGKILL)
             await process.wait()
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    """Not by Process.send_signal: that may reap a child that has just ended, and asyncio then never learns its exit code."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 class Supervisor:

@@ -98,6 +98,15 @@ def test_who_never_gets_ready_is_given_up_after_three_deaths(tmp_path):
     assert len(supervised(story)) == 2
 
 
+def test_whose_settings_are_wrong_is_given_up_at_once(tmp_path):
+    async def story(supervisor, _):
+        supervisor.start([spec(tmp_path, "raise SystemExit(2)")])
+        with pytest.raises(CommandError, match="child ended with code 2 before it was ready"):
+            await supervisor.ready()
+
+    assert supervised(story) == []
+
+
 def test_who_does_not_end_is_killed(tmp_path):
     async def story(supervisor, _):
         supervisor.start([spec(tmp_path, STUBBORN, drain_s=0.2)])
