@@ -15,7 +15,19 @@ class Edge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Path of the JSON file that pins the models: an origin's `GET /v1/models`, saved."""
     aliases: dict[str, str] = {}
     """OpenAI's model names to ids or revisions of the catalogue: `{"tts-1": "espeak"}`."""
-    voice_aliases: tuple[str, ...] = ("alloy", "ash", "ballad", "coral", "echo", "fable", "nova", "onyx", "sage", "shimmer", "verse")
+    voice_aliases: tuple[str, ...] = (
+        "alloy",
+        "ash",
+        "ballad",
+        "coral",
+        "echo",
+        "fable",
+        "nova",
+        "onyx",
+        "sage",
+        "shimmer",
+        "verse",
+    )
     """OpenAI's voices, which mean the model's default voice for the text's script."""
     namespace: str = "default"
     text_characters: int = 10_000

@@ -93,7 +93,7 @@ class TakeFlight(Flight):
             sound = await anext(stream)
             if not isinstance(sound, Sound):
                 raise OriginError("The origin sent PCM before its start.", source=origin.name)
-            check = TakeCheck(recipe.text, recipe.language, sound.sample_rate, recipe.speed)
+            check = TakeCheck(recipe.text, sound.sample_rate, recipe.speed)
             self.sound = sound
             async for pcm in stream:
                 if not isinstance(pcm, bytes):
@@ -106,8 +106,8 @@ class TakeFlight(Flight):
         self._must_be_good(check.finish(), origin)
         self.log.end()
 
-    def _must_be_good(self, verdict: Verdict, origin: Origin) -> None:
-        if verdict is not Verdict.OK:
+    def _must_be_good(self, verdict: Verdict | None, origin: Origin) -> None:
+        if verdict not in (None, Verdict.OK):
             self._takes.observer.bad_take(origin.name, verdict)
             raise BadTake(f"The take failed its check: {verdict}.", source=origin.name)
 

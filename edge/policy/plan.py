@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shared.segments import segments
-from shared.text import EQUIVALENCES, canonical, script
+from shared.text import canonical, fold, script
 
 from edge.policy import formats, join
 from shared.errors import Unsupported
@@ -89,7 +89,7 @@ class Planner:
         pieces = segments(text, request.segmentation)
         takes = tuple(
             TakeRecipe(
-                text=_fold(piece.text, model),
+                text=fold(piece.text, model.equivalences),
                 language=_spoken(voice, language),
                 revision=model.revision,
                 voice=voice.digest,
@@ -184,10 +184,3 @@ def _speeds(model: Model, speed: float) -> tuple[float, float]:
     slowest, fastest = model.speed
     native = min(max(speed, slowest), fastest)
     return native, round(speed / native, 4)
-
-
-def _fold(text: str, model: Model) -> str:
-    """The text as this engine's front end hears it."""
-    for name in model.equivalences:
-        text = EQUIVALENCES[name](text)
-    return text

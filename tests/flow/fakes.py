@@ -4,6 +4,8 @@ import asyncio
 from collections import Counter
 from hashlib import blake2b
 
+from stores import DictStore, Ledger
+
 from edge.ports import Sound
 from shared.errors import OriginError, from_code
 
@@ -17,7 +19,8 @@ def voice(text, take=0):
     samples = int(len(text) * CHARACTER_S * RATE)
     wave = b"".join((8000 + 64 * byte).to_bytes(2, "little", signed=True) for byte in digest)
     pattern = wave + b"".join((-8000 - 64 * byte).to_bytes(2, "little", signed=True) for byte in digest)
-    return (pattern * (samples * 2 // len(pattern) + 1))[: samples * 2]
+    quiet = bytes(RATE // 50 * 2)  # a take that ends in the middle of a sound was cut off
+    return (pattern * (samples * 2 // len(pattern) + 1))[: samples * 2 - len(quiet)] + quiet
 
 
 class FakeOrigin:
@@ -62,12 +65,46 @@ class FakeOrigin:
             self.running[text] -= 1
 
 
+class SlowStore(DictStore):
+    """Answers after `delay_s` of virtual time, and outlives the library that closes it."""
+
+    delay_s = 0.0
+
+    async def get(self, address, start=0, stop=None):
+        await asyncio.sleep(self.delay_s)
+        return await super().get(address, start, stop)
+
+    async def close(self):
+        pass
+
+
+class FlowLedger(Ledger):
+    """What the flow told of origins, besides."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = Counter()
+        self.bad_takes = Counter()
+        self.encoders = Counter()
+
+    def origin_call(self, origin, outcome):
+        self.calls[origin, str(outcome)] += 1
+
+    def bad_take(self, origin, verdict):
+        self.bad_takes[origin, str(verdict)] += 1
+
+    def encoder_started(self, media_format):
+        self.encoders[media_format] += 1
+
+
 class RawEncoder:
     def __init__(self, owner):
         self.owner = owner
+        self.samples = 0
         owner.open += 1
 
     def encode(self, pcm):
+        self.samples += len(pcm) // 2
         return pcm
 
     def finish(self):
