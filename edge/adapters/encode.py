@@ -14,7 +14,7 @@ import math
 import struct
 from fractions import Fraction
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,7 +112,9 @@ class FFmpegEncoder:
         self._graph = _tempo(recipe.stretch, sample_rate) if recipe.stretch != 1.0 else None
         options = {"fflags": "+bitexact", "flush_packets": "1", **form.options}
         self._container = av.open(self._sink, "w", format=form.muxer, container_options=options)
-        self._stream = self._container.add_stream(form.codec, rate=recipe.sample_rate, options={"flags": "+bitexact"}, layout="mono")
+        self._stream = self._container.add_stream(
+            form.codec, rate=recipe.sample_rate, options={"flags": "+bitexact"}, layout="mono"
+        )
         if recipe.bitrate is not None:
             self._stream.bit_rate = recipe.bitrate
         self._container.start_encoding()  # so that even audio without a sample has its header
@@ -180,7 +182,7 @@ def _tempo(stretch: float, sample_rate: int) -> Graph:
     """A filter graph that speaks `stretch` times as fast."""
     # atempo takes 0.5 to 100, but skips samples above 2 instead of blending them: two steps do 0.25 to 4.
     steps = (stretch,) if 0.5 <= stretch <= 2.0 else (math.sqrt(stretch),) * 2  # noqa: PLR2004 - atempo's own bounds
-    graph = _av().filter.Graph()
+    graph: Graph = _av().filter.Graph()
     nodes = [graph.add_abuffer(sample_rate=sample_rate, format="s16", layout="mono")]
     nodes += [graph.add("atempo", repr(step)) for step in steps]
     graph.link_nodes(*nodes, graph.add("abuffersink")).configure()
@@ -193,7 +195,7 @@ def _through(graph: Graph, frame: AudioFrame | None) -> Iterator[AudioFrame]:
     graph.push(frame)
     while True:
         try:
-            yield graph.pull()
+            yield cast("AudioFrame", graph.pull())
         except (av.BlockingIOError, av.EOFError):  # wants more, or is done
             return
 
@@ -201,8 +203,7 @@ def _through(graph: Graph, frame: AudioFrame | None) -> Iterator[AudioFrame]:
 @cache
 def _av() -> Any:  # noqa: ANN401 - a module
     """PyAV, imported by who encodes, so that an edge starts without it."""
-    import av  # noqa: PLC0415
-    import av.filter
+    import av  # noqa: PLC0415 - 0.1 s
 
     # PyAV resamples in a filter graph for each encoder, and FFmpeg starts a thread per core for every graph, up to 16, which
     # have nothing to do here: 2,000 flights would be 32,000 idle threads. PyAV has no switch for it; FFmpeg has, per process.

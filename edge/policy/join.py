@@ -15,17 +15,19 @@ import math
 import struct
 from typing import TYPE_CHECKING, Final
 
+from shared.segments import Ending
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-PAUSES_MS: Final[dict[str, int]] = {
-    "cut": 60,
-    "clause": 160,
-    "full_stop": 400,
-    "question": 450,
-    "exclamation": 450,
-    "ellipsis": 600,
-    "line": 650,
+PAUSES_MS: Final = {
+    Ending.CUT: 60,
+    Ending.CLAUSE: 160,
+    Ending.FULL_STOP: 400,
+    Ending.QUESTION: 450,
+    Ending.EXCLAMATION: 450,
+    Ending.ELLIPSIS: 600,
+    Ending.LINE: 650,
 }
 """The pause after a segment, by the class of its ending. Read-aloud speech pauses for 0.1 to 0.3 s in a sentence and 0.4 to 0.7 s
 after one."""
@@ -40,7 +42,7 @@ sample, stays below 1 / sqrt(2) of the wave's, 2 pi f / rate."""
 _QUIET: Final = b"\x00\xff"
 
 
-def pauses(endings: Iterable[str]) -> tuple[int, ...]:
+def pauses(endings: Iterable[Ending]) -> tuple[int, ...]:
     """Milliseconds of silence between segments that end in `endings`: one fewer than there are segments."""
     return tuple(PAUSES_MS[ending] for ending in endings)[:-1]
 

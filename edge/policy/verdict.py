@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import unicodedata
 from enum import StrEnum
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 
@@ -56,8 +57,9 @@ _FULL_SCALE: Final = (-32768, 32767)
 _MAX_CLIPPED: Final = 0.05
 """The share of samples at full scale that is no loud voice any more; a sine driven to twice full scale has 0.67."""
 _END_S: Final = 0.005
-_MAX_END: Final = 0.5
-"""How loud the last 5 ms may be beside the loudest window; espeak-ng: 0."""
+_LOUD_END: Final = 0.5
+"""How loud the last 5 ms must be, beside the loudest window, to be the middle of a sound; espeak-ng: 0."""
+_ROUNDING: Final = 2
 
 
 class TakeCheck:
@@ -73,6 +75,8 @@ class TakeCheck:
         self._windows = struct.Struct(f"<{self._window}h")
         self._pending = bytearray()
         self._samples = 0
+        self._lead = 0
+        """Samples before the first window in which something is heard."""
         self._heard = 0
         """Windows in which something is heard."""
         self._loudest = 0
@@ -92,27 +96,31 @@ class TakeCheck:
             self._listen(window)
         self._end = bytes(self._pending[:whole][-self._end_size :] or self._end)
         del self._pending[:whole]
-        seconds = self._samples / self._rate
-        if not self.audible and seconds > self._max_silence:
-            return Verdict.SILENT
-        return Verdict.TOO_LONG if seconds > self._most else None
+        return Verdict.SILENT if self._starts_silent else Verdict.TOO_LONG if self._overruns else None
 
     def finish(self) -> Verdict:
         """The verdict on the whole take."""
         rest = bytes(self._pending[: len(self._pending) & ~1])
         if rest:
             self._listen(struct.unpack(f"<{len(rest) // 2}h", rest))
-        end = (self._end + rest)[-self._end_size :]
-        seconds = self._samples / self._rate
+        end = struct.unpack(f"<{min(self._samples, self._end_size // 2)}h", (self._end + rest)[-self._end_size :])
         checks = (
             (Verdict.EMPTY, not self._samples),
-            (Verdict.SILENT, not self.audible),
+            (Verdict.SILENT, not self.audible or self._starts_silent),
             (Verdict.TOO_SHORT, self._heard * self._window / self._rate < self._least),
-            (Verdict.TOO_LONG, seconds > self._most),
+            (Verdict.TOO_LONG, self._overruns),
             (Verdict.CLIPPED, self._clipped > _MAX_CLIPPED * self._samples),
-            (Verdict.CUT_OFF, _swing(struct.unpack(f"<{len(end) // 2}h", end)) > _MAX_END * self._loudest),
+            (Verdict.CUT_OFF, _swing(end) > _LOUD_END * self._loudest and _ends_in_a_step(end)),
         )
         return next((verdict for verdict, holds in checks if holds), Verdict.OK)
+
+    @property
+    def _starts_silent(self) -> bool:
+        return self._lead / self._rate > self._max_silence
+
+    @property
+    def _overruns(self) -> bool:
+        return self._samples / self._rate > self._most
 
     @property
     def _end_size(self) -> int:
@@ -123,12 +131,19 @@ class TakeCheck:
         swing = _swing(window)
         self._loudest = max(self._loudest, swing)
         self._heard += swing >= _AUDIBLE
+        if not self.audible:
+            self._lead += len(window)
         self._clipped += sum(window.count(extreme) for extreme in _FULL_SCALE)
 
 
 def _swing(window: tuple[int, ...]) -> int:
     """Peak to peak."""
     return max(window) - min(window) if window else 0
+
+
+def _ends_in_a_step(samples: tuple[int, ...]) -> bool:
+    """Whether the fall to silence is steeper than anything in `samples`: sound that ends with a whole wave falls no steeper."""
+    return abs(samples[-1]) > max((abs(after - before) for before, after in pairwise(samples)), default=0) + _ROUNDING
 
 
 def _bounds(text: str) -> tuple[float, float]:
