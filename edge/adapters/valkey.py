@@ -59,7 +59,9 @@ class ValkeyStore:
         if self._cache is None or len(value) > self._max_bytes:
             return False
         if replace:
-            return await self._call(self._cache.set(address, value, ttl=self._ttl_s))
+            # aiocache's own `set` sends SETEX, which redis has deprecated.
+            raw = self._cache.raw("set", self._cache.build_key(address), value, ex=self._ttl_s)
+            return bool(await self._call(raw))
         return await self._call(_add(self._cache, address, value, self._ttl_s))
 
     async def delete(self, address: str) -> None:
