@@ -1,7 +1,7 @@
 """Real code behind the flow's ports, small enough to reason about: an origin on virtual time, an encoder that encodes nothing."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from hashlib import blake2b
 
 from stores import DictStore, Ledger
@@ -13,7 +13,7 @@ RATE = 8000
 CHARACTER_S = 0.2
 
 
-def voice(text, take=0):
+def voice(text, take=""):
     """PCM that tells whose words it is: 0.2 s a character of a square wave whose pattern spells a digest of the text."""
     digest = blake2b(f"{take}:{text}".encode(), digest_size=16).digest()
     samples = int(len(text) * CHARACTER_S * RATE)
@@ -24,7 +24,10 @@ def voice(text, take=0):
 
 
 class FakeOrigin:
-    """Speaks with `voice`, paced over virtual time. `script` holds what goes wrong, one entry a call: see `_fault`."""
+    """Speaks with `voice`, paced over virtual time; with `vary` never twice alike.
+
+    `script` holds what goes wrong, one entry a call: stall, fail, unspeakable, overloaded, silent, cut, or None.
+    """
 
     def __init__(self, name="origin", *, rtf=0.0, script=(), vary=False):
         self.name = name
@@ -35,6 +38,7 @@ class FakeOrigin:
         self.running = Counter()
         self.most_running = Counter()
         self.cancelled = 0
+        self.spoken = defaultdict(list)
 
     async def synthesize(self, recipe, key, token):
         text = recipe.text
@@ -42,7 +46,8 @@ class FakeOrigin:
         self.running[text] += 1
         self.most_running[text] = max(self.most_running[text], self.running[text])
         fault = self.script.pop(0) if self.script else None
-        pcm = voice(text, self.runs[text] if self.vary else 0)
+        pcm = voice(text, f"{self.name} {self.runs[text]}" if self.vary else "")
+        self.spoken[text].append(pcm)
         step = RATE // 5 * 2
         try:
             if fault == "stall":
