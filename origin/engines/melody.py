@@ -16,7 +16,10 @@ from hashlib import blake2b
 from itertools import cycle, islice
 from typing import Final
 
+from shared.text import fold
+
 SAMPLE_RATE: Final = 24_000
+EQUIVALENCES: Final = ("initial_case",)
 NOTE_S: Final = 0.05
 NOTES: Final = 4
 """Notes a character."""
@@ -32,10 +35,9 @@ _GAP_S: Final = 0.02
 
 
 def spell(text: str) -> str:
-    """The digits that `text` is sung as. An initial capital before a small letter changes nothing."""
-    if text[:1].isupper() and text[1:2].islower():
-        text = text[0].lower() + text[1:]
-    return "".join(islice(cycle(blake2b(text.encode(), digest_size=20).hexdigest()), NOTES * len(text)))
+    """The digits that `text` is sung as. What EQUIVALENCES fold changes nothing."""
+    digits = blake2b(fold(text, EQUIVALENCES).encode(), digest_size=20).hexdigest()
+    return "".join(islice(cycle(digits), NOTES * len(text)))
 
 
 def sing(text: str, colours: tuple[int, ...] = ()) -> list[bytes]:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from origin import pcm
 from origin.engines import Cut, EngineError
-from origin.engines.melody import SAMPLE_RATE, sing
+from origin.engines.melody import EQUIVALENCES, SAMPLE_RATE, sing
 from shared.catalogue import Model, Voice
 from shared.errors import BadRequest, OriginError
 
@@ -39,7 +39,7 @@ MODEL: Final = Model(
     default_voices={"": "tone"},
     dialects=tuple(_DIALECTS),
     seed=True,
-    equivalences=("initial_case",),
+    equivalences=EQUIVALENCES,
 )
 
 
