@@ -208,5 +208,4 @@ def _av() -> Any:  # noqa: ANN401 - a module
     # PyAV resamples in a filter graph for each encoder, and FFmpeg starts a thread per core for every graph, up to 16, which
     # have nothing to do here: 2,000 flights would be 32,000 idle threads. PyAV has no switch for it; FFmpeg has, per process.
     ctypes.CDLL(av._core.__file__).av_cpu_force_count(1)  # noqa: SLF001 - any of PyAV's extensions leads to libavutil
-    av.logging.set_level(av.logging.ERROR)
     return av

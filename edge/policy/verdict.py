@@ -53,11 +53,12 @@ _AUDIBLE: Final = 256
 """The least peak-to-peak of a window in which something is heard: -48 dB. A constant offset is silence, however large."""
 _MAX_SILENCE_S: Final = 3.0
 """How long a take may begin with nothing to be heard; espeak-ng: 0.14 at most."""
-_FULL_SCALE: Final = (-32768, 32767)
+_LOWEST: Final = -32768
+_HIGHEST: Final = 32767
 _MAX_CLIPPED: Final = 0.05
 """The share of samples at full scale that is no loud voice any more; a sine driven to twice full scale has 0.67."""
 _END_S: Final = 0.005
-_LOUD_END: Final = 0.5
+_LOUD_END: Final = 0.25
 """How loud the last 5 ms must be, beside the loudest window, to be the middle of a sound; espeak-ng: 0."""
 _ROUNDING: Final = 2
 
@@ -110,7 +111,7 @@ class TakeCheck:
             (Verdict.TOO_SHORT, self._heard * self._window / self._rate < self._least),
             (Verdict.TOO_LONG, self._overruns),
             (Verdict.CLIPPED, self._clipped > _MAX_CLIPPED * self._samples),
-            (Verdict.CUT_OFF, _swing(end) > _LOUD_END * self._loudest and _ends_in_a_step(end)),
+            (Verdict.CUT_OFF, max(end, default=0) - min(end, default=0) > _LOUD_END * self._loudest and _ends_in_a_step(end)),
         )
         return next((verdict for verdict, holds in checks if holds), Verdict.OK)
 
@@ -127,18 +128,14 @@ class TakeCheck:
         return 2 * max(1, round(self._rate * _END_S))
 
     def _listen(self, window: tuple[int, ...]) -> None:
+        low, high = min(window), max(window)
         self._samples += len(window)
-        swing = _swing(window)
-        self._loudest = max(self._loudest, swing)
-        self._heard += swing >= _AUDIBLE
+        self._loudest = max(self._loudest, high - low)
+        self._heard += high - low >= _AUDIBLE
         if not self.audible:
             self._lead += len(window)
-        self._clipped += sum(window.count(extreme) for extreme in _FULL_SCALE)
-
-
-def _swing(window: tuple[int, ...]) -> int:
-    """Peak to peak."""
-    return max(window) - min(window) if window else 0
+        if low == _LOWEST or high == _HIGHEST:
+            self._clipped += window.count(_LOWEST) + window.count(_HIGHEST)
 
 
 def _ends_in_a_step(samples: tuple[int, ...]) -> bool:

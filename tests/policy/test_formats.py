@@ -75,6 +75,11 @@ def test_the_default_bitrate_fits_the_lowest_rate():
     assert resolve("mp3", 24000, 8000) == Resolved(8000, 64_000)
 
 
+def test_the_ladders_of_mp3_begin_at_their_rates():
+    assert resolve("mp3", 24000, 32000, 320_000).bitrate == 320_000
+    assert resolve("mp3", 24000, 16000, 160_000).bitrate == 160_000
+
+
 def test_media_types():
     assert [media_type(name) for name in ("mp3", "opus", "aac", "flac", "wav", "pcm")] == [
         "audio/mpeg",
