@@ -51,7 +51,7 @@ class Segment(NamedTuple):
 
 _STOPS: Final = "。！？．।॥؟۔։።។"
 """Marks that end a sentence wherever they stand; . ! ? … do so before white space, and … before a capital or CJK character."""
-_CLAUSES: Final = "，；：،؛"
+_CLAUSES: Final = "，；：、،؛"
 _CLOSERS: Final = "\"'”’»)\\]）」』》】〉"
 _OPENERS: Final = "\"'“‘«„(\\[（「『《【〈¿¡"
 _ENDINGS: Final = {
@@ -59,14 +59,16 @@ _ENDINGS: Final = {
     **dict.fromkeys("?？؟", Ending.QUESTION),
     **dict.fromkeys("!！", Ending.EXCLAMATION),
     "…": Ending.ELLIPSIS,
-    **dict.fromkeys(",;:、" + _CLAUSES, Ending.CLAUSE),
+    **dict.fromkeys(",;:-—" + _CLAUSES, Ending.CLAUSE),
     **dict.fromkeys("." + _STOPS.translate({ord(mark): None for mark in "！？؟"}), Ending.FULL_STOP),
 }
 
 # Each of these takes a whole run of what it looks for, so that looking for the next one starts behind it: linear time.
 _STOP: Final = re.compile(rf"\n|([.!?…{_STOPS}]+)([{_CLOSERS}]*)([ \n]?)")
 _NEXT: Final = re.compile(rf"[{_OPENERS} —–-]*+(.?)")
-_CLAUSE: Final = re.compile(rf"(?:[{_CLAUSES}](?!(?<=\d.)\d)|[,;:](?=[{_CLOSERS}]*+[ \n]))[{_CLOSERS}]*[ \n]?")
+_CLAUSE: Final = re.compile(
+    rf"(?:[{_CLAUSES}](?!(?<=\d.)\d)|[,;:](?=[{_CLOSERS}]*+[ \n])|(?<=\w)(?:——?|--(?!-))(?!\d))[{_CLOSERS}]*[ \n]?"
+)
 _WORD: Final = re.compile(rf"[{CJK}][^\w\s{_OPENERS}]*\s*|[^\s{CJK}]+\s*|\s+")
 _WEIGHTY: Final = re.compile(f"[{CJK}\u3001\u3002\uac00-\ud7a3\uff01-\uff5e]")
 
@@ -79,6 +81,7 @@ _TITLES: Final = re.compile(
 """Abbreviations that a capital letter may follow within the sentence."""
 _NUMBERED: Final = re.compile("nos?|nr|vols?|figs?|pp?|pg|ch|sect?|art|eq|ver|ext|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec")
 """Abbreviations that a number follows within the sentence; before anything else they end it ("No. I won't.")."""
+_BREAK: Final = re.compile(r"\s[\"'“‘(\[]*|--|[—–]|^[\"'“‘(\[]+")
 _LONGEST_WORD: Final = 12
 """Characters looked back at for an abbreviation: longer than any."""
 
@@ -167,7 +170,7 @@ def _ends_sentence(text: str, start: int, stop: re.Match[str]) -> bool:
     marks, before = stop[1], stop.start()
     following = _NEXT.match(text, stop.end())
     after = following[1] if following else ""
-    if not after or after in ",;:、)" or after in _CLAUSES:
+    if not after or after in ",;:)" or after in _CLAUSES:
         return not after
     if any(mark in _STOPS for mark in marks):
         return True
@@ -184,8 +187,7 @@ def _is_cjk(char: str) -> bool:
 
 def _is_abbreviated(before: str, after: str) -> bool:
     """Whether a full stop belongs to the word that stands before it."""
-    words = before.split()
-    word = words[-1].lstrip("\"'“‘([").lower() if words else ""
+    word = _BREAK.split(before)[-1].lower()
     if word.isdecimal():
         return len(before) == len(word) < _LONGEST_WORD  # the number of an item: "1. Open the door."
     whole = (_TITLES, _ABBREVIATION, _NUMBERED) if after.isdigit() else (_TITLES, _ABBREVIATION)

@@ -46,6 +46,8 @@ CJK: Final = HAN + KANA + "\u3003\u3008-\u3011\u3014-\u301b\u3105-\u312f\u31a0-\
 _BAD: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 _ODD_ASCII: Final = re.compile(r"[\x00-\x1f\x7f]|  |\A | \Z|\.\.|[!?][!?]|,,|;;|::")
 """What canonical ASCII text does not have; most texts in English are done when this is not found."""
+_PLAIN: Final = re.compile("(?:[A-Za-z0-9]*+[\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff]++[，。！？；：、]?+)++[A-Za-z0-9]*+")
+"""Canonical already: words, Han and kana, single full-width marks behind these. Most texts in Chinese are done here."""
 
 _WIDE: Final = "，！？：；（）．"
 _NARROW: Final = ",!?:;()."
@@ -87,7 +89,7 @@ def canonical(text: str, limit: int = LIMIT) -> str:
     """
     if len(text) > limit:
         raise _too_long(limit)
-    if not text.isascii() or _ODD_ASCII.search(text):
+    if _ODD_ASCII.search(text) if text.isascii() else not _PLAIN.fullmatch(text):
         if _BAD.search(text):
             raise BadRequest("The text has a control character or a lone surrogate.", code="bad_text", param="input")
         text = _marks(_letters(text))
@@ -139,7 +141,8 @@ def _in_width(run: re.Match[str]) -> str:
     """A run of marks, quotes and spaces, in the width that its neighbours ask for."""
     before, after = run.string[run.start() - 1 : run.start()], run.string[run.end() : run.end() + 1]
     if _CJK.match(before) or _CJK.match(after):
-        return _BESIDE_WIDE.sub(r"\1", run[0].translate(_TO_WIDE))
+        wide = run[0].translate(_TO_WIDE)
+        return _BESIDE_WIDE.sub(r"\1", wide) if " " in wide else wide
     in_number = before.isdigit() and after.isdigit()
     return run[0].translate(_TO_NARROW_IN_NUMBER if in_number else _TO_NARROW)
 
@@ -160,7 +163,7 @@ _AS_SENT: Final = frozenset({"Aj", "Arlene", "Art", "Arten", "Arts", "August", "
 _SMALL_I: Final = frozenset({"If", "In", "Into", "Is", "It", "Its"})
 """Turkish has two letters i: a capital I becomes small in these words alone, which Turkish does not have."""
 _ROMAN: Final = re.compile("[ivxlc]+")
-_FIRST_WORD: Final = re.compile(r"[\"'“‘(\[「『（]*([A-Z][a-z]+)(?!\w)")
+_FIRST_WORD: Final = re.compile(r"[\"'“‘(\[「『（]*([A-Z][a-z]+)(?!\w|\. )")
 
 
 def _initial_case(text: str) -> str:
@@ -219,10 +222,10 @@ def script(text: str) -> str:
     """
     if text.isascii():
         return "en" if any(map(str.isalpha, text)) else ""
-    said = {name: float(len(letters.findall(text))) for name, letters in _SCRIPTS.items()}
-    kana = CJK_WEIGHT * len(_KANA_LETTER.findall(text))
-    cjk = kana + CJK_WEIGHT * len(_HAN_LETTER.findall(text))
-    said["ja" if kana * 10 > cjk else "zh"] = cjk
+    kana, han = len(_KANA_LETTER.findall(text)), len(_HAN_LETTER.findall(text))
+    said = {"ja" if kana * 9 > han else "zh": CJK_WEIGHT * (kana + han)}
+    if CJK_WEIGHT * (kana + han) < len(text) - kana - han:  # else no other can outweigh it
+        said |= {name: float(len(letters.findall(text))) for name, letters in _SCRIPTS.items()}
     latin = len(_LATIN.findall(text))
     other = max(said, key=lambda name: said[name])
     if said[other] * 7 >= latin and said[other]:
