@@ -13,8 +13,7 @@ from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-import structlog
-
+from edge import log
 from shared.errors import Internal, RefrainError, Refused
 
 if TYPE_CHECKING:
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 Ident = tuple[str, str]
 """Key and fingerprint: even two recipes with one key have two flights."""
-
-log = structlog.get_logger()
 
 
 class Signal:
@@ -119,8 +116,8 @@ class Flight(ABC):
         except asyncio.CancelledError:
             self.failed(Refused("The flight was stopped.", code="draining"))
             raise
-        except Exception as error:  # a fault of ours must end the flight for its listeners, too, instead of leaving them waiting
-            log.exception("flight_crashed", key=self.ident[0])
+        except Exception as error:  # noqa: BLE001 - a fault of ours must end the flight for its listeners, too, instead of leaving them waiting
+            log.error("flight_crashed", key=self.ident[0], exc_info=error)
             self.failed(Internal(f"{type(error).__name__} in a flight."))
 
     def cancel(self) -> None:

@@ -55,10 +55,10 @@ class Origin(Protocol):
 
     name: str
 
-    def synthesize(self, recipe: TakeRecipe, key: Key | None, token: str) -> AsyncGenerator[Sound | bytes, None]:
+    def synthesize(self, recipe: TakeRecipe, key: Key, token: str) -> AsyncGenerator[Sound | bytes, None]:
         """A Sound, then PCM (mono s16le). It ends only after the take's verified end: whatever else happens raises RefrainError.
 
-        Without a key the origin neither joins the take to other work nor replays it. Closing the generator cancels the work.
+        The origin joins work of the same key, and replays what ended for the same key and token. Closing cancels the work.
         """
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edge.policy.failures import Failures
     from edge.policy.plan import PlannedTake
     from edge.ports import Leases, Observer, Origin, Router
+    from shared.keys import Key
 
 ATTEMPTS: Final = 2
 """Origins that a take is asked of: a second one if nothing of it was heard yet (STANDARDS: a bad take is tried once elsewhere)."""
@@ -86,8 +87,8 @@ class TakeFlight(Flight):
     async def _attempt(self, origin: Origin, token: str) -> None:
         """One origin's take. Its first bytes are held back until something can be heard in them."""
         recipe = self._planned.recipe
-        # Without a key an origin neither joins the take to another caller's nor replays it: fresh audio is fresh.
-        key = None if self._private else self._planned.key
+        # Under a key of its own, an origin neither joins the take to another caller's nor replays it: fresh audio is fresh.
+        key = self._takes.fresh_key() if self._private else self._planned.key
         held: list[bytes] = []
         async with aclosing(origin.synthesize(recipe, key, token)) as stream:
             sound = await anext(stream)
@@ -143,6 +144,7 @@ class Takes:
         failures: Failures,
         observer: Observer,
         clock: Callable[[], float],
+        fresh_key: Callable[[], Key],
         limit: int,
     ) -> None:
         self.library = library
@@ -151,6 +153,7 @@ class Takes:
         self.failures = failures
         self.observer = observer
         self.clock = clock
+        self.fresh_key = fresh_key
         self.flights: Flights[TakeFlight] = Flights(limit)
 
     def listen(self, planned: PlannedTake, namespace: str, *, private: bool = False) -> TakeListener:

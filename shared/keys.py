@@ -72,17 +72,21 @@ def encode(kind: str, namespace: str, fields: tuple[Field, ...]) -> bytes:
     """An injective encoding: each field as one type byte, its length, its bytes."""
     out = [b"refrain"]
     for field in (kind, KEY_VERSION, namespace, *fields):
-        match field:
-            case None:
-                tag, data = b"n", b""
-            case str():
-                tag, data = b"s", field.encode()
-            case int():
-                tag, data = b"i", str(field).encode()
-            case float():
-                tag, data = b"f", struct.pack(">d", field + 0.0)  # +0.0: -0.0 is the same number
+        tag, data = _typed(field)
         out += (tag, struct.pack(">I", len(data)), data)
     return b"".join(out)
+
+
+def _typed(field: Field) -> tuple[bytes, bytes]:
+    match field:
+        case None:
+            return b"n", b""
+        case str():
+            return b"s", field.encode()
+        case int():
+            return b"i", str(field).encode()
+        case float():
+            return b"f", struct.pack(">d", field + 0.0)  # +0.0: -0.0 is the same number
 
 
 def digest(encoded: bytes) -> str:

@@ -10,29 +10,63 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-import httpx
 import msgspec
 
 from edge.ports import Sound
-from shared.errors import OriginError, OriginTimeout, RefrainError, from_code
+from shared.errors import OriginError, OriginTimeout, Refused, from_code
 from shared.frames import CONTENT_TYPE, FrameReader, TakeReader, recipe_to_wire
 from shared.wire_pb2 import SynthesizeRequest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
+    import httpx
+
     from edge.settings import Origins
+    from shared.errors import RefrainError
     from shared.keys import Key, TakeRecipe
 
+KEPT: Final = 64
+"""Idle connections that are kept, for half a minute."""
 MAX_PROBLEM: Final = 64 << 10
 """Bytes of an origin's error document that are read."""
 
 
-def client(settings: Origins) -> httpx.AsyncClient:
+class Problem(msgspec.Struct):
+    """The part of an origin's problem document that decides what is done."""
+
+    code: str = OriginError.default_code
+
+
+class Connections:
     """The connections to all origins. How many calls run is bounded by the flights, so the pool is not."""
+
+    def __init__(self, settings: Origins) -> None:
+        self.settings = settings
+        self._client: asyncio.Future[httpx.AsyncClient] | None = None
+
+    async def open(self) -> None:
+        """Import httpx, in a thread: it takes longer than the first hits should wait."""
+        await self.client()
+
+    async def client(self) -> httpx.AsyncClient:
+        if self._client is None:
+            self._client = asyncio.ensure_future(asyncio.to_thread(_client, self.settings))
+        # Who waits for the import may hang up; the import goes on for the others.
+        return await asyncio.shield(self._client)
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await (await self._client).aclose()
+
+
+def _client(settings: Origins) -> httpx.AsyncClient:
+    import httpx  # noqa: PLC0415 - see Connections.open
+
     return httpx.AsyncClient(
-        timeout=httpx.Timeout(settings.first_frame_ms / 1000, connect=settings.connect_ms / 1000, pool=None),
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=30),
+        # Reads are timed frame by frame, see HttpOrigin._timely.
+        timeout=httpx.Timeout(None, connect=settings.connect_ms / 1000),
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=KEPT, keepalive_expiry=30),
         trust_env=False,
     )
 
@@ -40,16 +74,16 @@ def client(settings: Origins) -> httpx.AsyncClient:
 class HttpOrigin:
     """An origin behind a URL; an `edge.ports.Origin`."""
 
-    def __init__(self, http: httpx.AsyncClient, url: str, settings: Origins) -> None:
-        self.name = url
-        self._http = http
-        self._first_frame_s = settings.first_frame_ms / 1000
-        self._stall_s = settings.stall_ms / 1000
+    def __init__(self, url: str, connections: Connections) -> None:
+        self.name = url.rstrip("/")
+        self._connections = connections
+        self._first_frame_s = connections.settings.first_frame_ms / 1000
+        self._stall_s = connections.settings.stall_ms / 1000
 
-    async def synthesize(self, recipe: TakeRecipe, key: Key | None, token: str) -> AsyncGenerator[Sound | bytes, None]:
+    async def synthesize(self, recipe: TakeRecipe, key: Key, token: str) -> AsyncGenerator[Sound | bytes, None]:
         """See the port."""
         message = SynthesizeRequest(deadline_ms=int(self._first_frame_s * 1000))
-        message.segments.add(index=0, key=key or "", recipe=recipe_to_wire(recipe), token=token)
+        message.segments.add(index=0, key=key, recipe=recipe_to_wire(recipe), token=token)
         frames, take = FrameReader(self.name), TakeReader(self.name, recipe.revision)
         async with self._answer(message.SerializeToString()) as response:
             async for data in self._timely(response.aiter_raw(), take):
@@ -75,7 +109,7 @@ class HttpOrigin:
                 async with asyncio.timeout(limit):
                     chunk = await anext(chunks, None)
             except TimeoutError as error:
-                raise OriginTimeout(f"No frame came for {limit:g} s.", source=self.name) from error
+                raise self._late(limit) from error
             if chunk is None:
                 return
             yield chunk
@@ -83,25 +117,27 @@ class HttpOrigin:
     @asynccontextmanager
     async def _answer(self, body: bytes) -> AsyncIterator[httpx.Response]:
         """The origin's stream, its failures translated."""
-        request = self._http.build_request(
-            "POST", f"{self.name}/v1/synthesize", content=body, headers={"content-type": CONTENT_TYPE, "accept": CONTENT_TYPE}
-        )
+        import httpx  # noqa: PLC0415 - see Connections.open
+
+        client = await self._connections.client()
+        headers = {"content-type": CONTENT_TYPE, "accept": CONTENT_TYPE}
+        request = client.build_request("POST", f"{self.name}/v1/synthesize", content=body, headers=headers)
         try:
-            response = await self._http.send(request, stream=True)
+            try:
+                async with asyncio.timeout(self._first_frame_s):
+                    response = await client.send(request, stream=True)
+            except TimeoutError as error:
+                raise self._late(self._first_frame_s) from error
             try:
                 if response.status_code != httpx.codes.OK:
                     raise await self._refusal(response)
                 yield response
             finally:
                 await response.aclose()
-        except httpx.TimeoutException as error:
-            raise OriginTimeout(f"The origin did not answer in time ({type(error).__name__}).", source=self.name) from error
-        except httpx.RemoteProtocolError as error:
-            raise OriginError("The origin's answer broke off.", code="origin_cut", source=self.name) from error
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise Refused("The origin cannot be reached.", code="no_origin", source=self.name, retry_after=1) from error
         except httpx.TransportError as error:
-            code = "no_origin" if isinstance(error, httpx.ConnectError) else "origin_failed"
-            message = f"The origin cannot be reached ({type(error).__name__})."
-            raise from_code(code, message, source=self.name, retry_after=1) from error
+            raise OriginError("The origin's answer broke off.", code="origin_cut", source=self.name) from error
 
     async def _refusal(self, response: httpx.Response) -> RefrainError:
         """The error that the origin's problem document names."""
@@ -114,16 +150,9 @@ class HttpOrigin:
             code = msgspec.json.decode(body, type=Problem).code
         except msgspec.DecodeError:
             code = OriginError.default_code
-        retry_after = response.headers.get("retry-after", "")
-        return from_code(
-            code,
-            f"The origin answered {response.status_code}.",
-            source=self.name,
-            retry_after=float(retry_after) if retry_after.isdigit() else None,
-        )
+        wait = response.headers.get("retry-after", "")
+        message = f"The origin answered {response.status_code}."
+        return from_code(code, message, source=self.name, retry_after=float(wait) if wait.isdigit() else None)
 
-
-class Problem(msgspec.Struct):
-    """The part of an origin's problem document that decides what is done."""
-
-    code: str = OriginError.default_code
+    def _late(self, limit: float) -> OriginTimeout:
+        return OriginTimeout(f"No frame came for {limit:g} s.", source=self.name)

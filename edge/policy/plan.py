@@ -166,9 +166,9 @@ def _default_voice(model: Model, language: str, dialect: str) -> Voice:
             if voice.dialect == dialect:
                 return voice
     for name in (language, language.partition("-")[0], ""):
-        voice_name = model.default_voices.get(name)
-        if voice_name is not None and (voice := model.voice(voice_name)) is not None:
-            return voice
+        meant = model.voice(model.default_voices.get(name, ""))
+        if meant is not None:
+            return meant
     return model.voices[0]
 
 

@@ -63,6 +63,7 @@ class Stage:
             failures=Failures(),
             observer=self.counts,
             clock=loop.time,
+            fresh_key=lambda: f"{next(tokens):040x}",
             limit=1000,
         )
         studio = Studio(

@@ -13,12 +13,13 @@ from edge.settings import Limits
 from shared.errors import BadTake, DeadlineExceeded, OriginError, RefrainError, Refused, Unsupported
 
 TEXT = "Mind the gap."
-TEN = " ".join(f"This is sentence number {word}." for word in "one two three four five six seven eight nine ten".split())
+NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+TEN = " ".join(f"This is sentence number {word}." for word in NUMBERS)
 
 
 async def settled(it):
     """Every flight has landed."""
-    while len(it.renditions) or len(it.takes.flights):
+    while len(it.renditions) or len(it.takes.flights):  # noqa: ASYNC110 - virtual time: a poll costs nothing
         await asyncio.sleep(0.01)
 
 

@@ -1,0 +1,221 @@
+"""Puts an edge together and runs it. The only place that knows everything."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from edge import log
+from edge.adapters.encode import FFmpegEncoders
+from edge.adapters.objects import ObjectStore
+from edge.adapters.spool import FileSpool
+from edge.adapters.upstream import Connections, HttpOrigin
+from edge.adapters.valkey import ValkeyStore
+from edge.answer import Tier
+from edge.files import read_catalogue, read_secret
+from edge.flights import Flights
+from edge.flow import Flow
+from edge.http.audio import Audio
+from edge.http.middleware import Front, Lifecycle
+from edge.http.node import Node, Region, Regions
+from edge.http.server import serve
+from edge.http.surface import Surface
+from edge.library import Library
+from edge.local import OpenGate, OrdinalRouter, ProcessLeases
+from edge.metrics import Metrics
+from edge.policy.envelope import Sealer
+from edge.policy.failures import Failures
+from edge.policy.lookahead import Lookahead
+from edge.policy.plan import Planner
+from edge.policy.s3fifo import S3Fifo
+from edge.ports import StoreError
+from edge.settings import Settings
+from edge.studio import Studio
+from edge.takes import Takes
+from shared.errors import RefrainError
+from shared.keys import Key, Keyring
+from shared.process import die_with, parent_gone
+from shared.settings import SettingsError, load
+
+if TYPE_CHECKING:
+    from edge.ports import Store
+    from edge.renditions import RenditionFlight
+    from shared.catalogue import Catalogue
+
+
+WRONG_SETTINGS: Final = 2
+"""Exit status; `refrain up` then does not try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is opened when the edge starts, and closed when it ends."""
+
+    valkey: ValkeyStore | None
+    objects: ObjectStore | None
+    connections: Connections
+    library: Library
+    flow: Flow
+    executor: ThreadPoolExecutor
+    canary: str
+
+    async def open(self, lifecycle: Lifecycle) -> None:
+        """Load what can be loaded, in the background: what is cached is served before what synthesis needs is imported."""
+        await asyncio.to_thread(log.load)
+        try:
+            if self.valkey is not None:
+                await self.valkey.open()
+            if not await self.library.canary(self.canary):
+                log.error("not_ready", reason="the object store was written with another address secret")
+                return
+        except (RefrainError, ValueError) as error:
+            # What a store cannot give is a miss; it may come back.
+            log.warning("store_unusable", reason=str(error))
+        await self.connections.open()
+        lifecycle.ready = True
+        log.info("ready")
+        if self.objects is not None:
+            try:
+                await self.objects.sweep()
+            except StoreError as error:
+                log.warning("sweep_failed", reason=str(error))
+
+    async def close(self) -> None:
+        await self.flow.close()
+        await self.library.close()
+        await self.connections.close()
+        self.executor.shutdown(wait=False)
+
+
+def compose_flow(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> Parts:
+    """The flow, and all it stands on. Raises SettingsError."""
+    told = settings.stores
+    keyring = Keyring(read_secret("secrets.address_file", settings.secrets.address_file))
+    macs = [read_secret(f"secrets.mac_files {name}", path) for name, path in settings.secrets.mac_files.items()]
+    if not macs:
+        raise SettingsError('secrets.mac_files: name a secret that authenticates stored values: {"k1": "/path"}')
+    timeout_s = told.timeout_ms / 1000
+    valkey = objects = None
+    stores: list[tuple[Tier, Store]] = []
+    if told.valkey_url:
+        valkey = ValkeyStore(
+            told.valkey_url,
+            timeout_s=timeout_s,
+            ttl_s=told.valkey_ttl_s,
+            max_bytes=told.valkey_max_bytes,
+            clock=time.monotonic,
+        )
+        stores.append((Tier.VALKEY, valkey))
+    if told.object_url:
+        objects = ObjectStore(told.object_url, told.object_options, timeout_s=timeout_s)
+        stores.append((Tier.OBJECT, objects))
+    memory: S3Fifo[Found] = S3Fifo(told.memory_bytes)
+    library = Library(memory=memory, stores=stores, sealer=Sealer(macs), observer=metrics)
+    connections = Connections(settings.origins)
+    takes = Takes(
+        library=library,
+        router=OrdinalRouter([HttpOrigin(url, connections) for url in settings.origins.urls]),
+        leases=ProcessLeases(lambda: secrets.token_hex(8)),
+        failures=Failures(),
+        observer=metrics,
+        clock=time.time,
+        fresh_key=lambda: Key(secrets.token_hex(20)),
+        limit=settings.limits.flights * settings.limits.lookahead_segments,
+    )
+    # Codecs release the GIL: as many at once as there are processors.
+    executor = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="codec")
+    studio = Studio(
+        library=library,
+        takes=takes,
+        encoders=FFmpegEncoders(),
+        spools=lambda: FileSpool(told.spool_bytes),
+        gate=OpenGate(),
+        lookahead=Lookahead(settings.limits.lookahead_s, settings.limits.lookahead_segments),
+        observer=metrics,
+        clock=time.time,
+        executor=executor,
+    )
+    planner = Planner(
+        catalogue=catalogue,
+        aliases=settings.edge.aliases,
+        voice_aliases=settings.edge.voice_aliases,
+        keyring=keyring,
+        namespace=settings.edge.namespace,
+        text_characters=settings.edge.text_characters,
+    )
+    renditions: Flights[RenditionFlight] = Flights(settings.limits.flights)
+    flow = Flow(planner=planner, studio=studio, flights=renditions, stores=told, limits=settings.limits)
+    return Parts(valkey, objects, connections, library, flow, executor, keyring.canary())
+
+
+async def run(settings: Settings) -> None:
+    """Serve until SIGTERM, SIGINT or the parent's end. Raises SettingsError, or OSError where the port is taken."""
+    edge, metrics, lifecycle = settings.edge, Metrics(), Lifecycle()
+    catalogue = read_catalogue(edge.catalogue)
+    parts = compose_flow(settings, catalogue, metrics)
+    metrics.gauge("refrain_edge_requests_in_flight", lambda: lifecycle.in_flight)
+    region = Region(name=edge.region, local=True, origins=settings.origins.urls)
+    node = Node(
+        edge=edge,
+        catalogue=lambda: catalogue,
+        regions=lambda: Regions(regions=(region,)),
+        lifecycle=lifecycle,
+        metrics=metrics,
+    )
+    audio = Audio(
+        parts.flow,
+        clock=time.time,
+        body_bytes=edge.body_bytes,
+        speech_by_get=edge.speech_by_get,
+        public_audio_base=edge.public_audio_base,
+    )
+    front = Front(
+        Surface(audio, node),
+        lifecycle=lifecycle,
+        metrics=metrics,
+        log=log.info,
+        loopback_only=True,
+        clock=time.perf_counter,
+        new_trace=lambda: secrets.token_hex(16),
+    )
+    # An address that is in the object store must not be called unknown because that is still loading.
+    if parts.objects is not None:
+        await parts.objects.open()
+    opening = asyncio.create_task(parts.open(lifecycle))
+    stop = asyncio.Event()
+    watching = asyncio.create_task(_with_parent(edge.parent, stop))
+    try:
+        await serve(front, host=edge.host, port=edge.port, lifecycle=lifecycle, drain_s=edge.drain_s, stop=stop)
+    finally:
+        for task in (opening, watching):
+            task.cancel()
+        await parts.close()
+
+
+async def _with_parent(parent: int, stop: asyncio.Event) -> None:
+    """Stop when `parent` is gone; 0: there is none to watch."""
+    if parent:
+        die_with(parent)
+        await parent_gone(parent)
+        stop.set()
+
+
+def main() -> None:
+    code = 0
+    try:
+        asyncio.run(run(load(Settings, os.environ)))
+    except SettingsError as error:
+        log.error("stopped", reason=str(error))
+        code = WRONG_SETTINGS
+    except OSError as error:
+        log.error("stopped", reason=str(error))
+        code = 1
+    # granian's threads may still call for the interpreter, and abort the process when they find it being torn down.
+    sys.stderr.flush()
+    os._exit(code)
