@@ -136,7 +136,7 @@ class Tone:
 def _changed(ways: Ways, body: bytes) -> Ways:
     try:
         changes = msgspec.json.decode(body, type=dict[str, object])
-        return msgspec.convert(msgspec.structs.asdict(ways) | changes, Ways)
+        return msgspec.convert(msgspec.structs.asdict(ways) | changes, Ways, strict=False)  # `vary` may be 1
     except msgspec.DecodeError as error:  # a ValidationError is one, too
         raise BadRequest(f"{error}.", code="bad_value") from error
 
