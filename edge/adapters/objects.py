@@ -29,7 +29,7 @@ CLIENT_OPTIONS: Final = frozenset({"allow_http", "allow_invalid_certificates", "
 
 
 class ObjectStore:
-    """An `edge.ports.Store` that lasts. Reads end within `timeout_s`, writes within WRITE_S.
+    """An `edge.ports.Store` that lasts. Reads and deletions end within `timeout_s`, writes within WRITE_S.
 
     Writes are whole or not at all: folders link or rename a finished file into place, the others have one PUT. Create-if-absent
     is `If-None-Match: *` on S3: a server that ignores it lets the last writer win instead of the first, which keeps every
@@ -46,22 +46,23 @@ class ObjectStore:
 
     async def open(self) -> None:
         """Import obstore and make the folder, in a thread. No server is asked yet. Raises StoreError where that is impossible."""
-        with _translated(self.name):
-            self._backend = await asyncio.to_thread(_backend, self._url, self._options, self._timeout_s)
+        self._backend = await asyncio.to_thread(self._make)
 
     async def sweep(self) -> int:
         """Remove from a folder what writers that were killed left behind; how many files."""
         folder = _folder(self._url)
         if folder is None:
             return 0
-        with _translated(self.name):
+        try:
             return await asyncio.to_thread(_sweep, folder, time.time() - LEFTOVER_S)
+        except OSError as error:
+            raise StoreError(self.name, Reason.FAILED, str(error)) from error
 
     async def get(self, address: str, start: int = 0, stop: int | None = None) -> bytes | None:
-        import obstore  # noqa: PLC0415 - 30 ms that the first requests should not wait for
-
         if self._backend is None:
             return None
+        import obstore  # noqa: PLC0415 - 30 ms that the first requests should not wait for: `open` has imported it by now
+
         wanted: Any = {} if (start, stop) == (0, None) else {"range": (start, stop) if stop is not None else {"offset": start}}
         with _translated(self.name):
             async with asyncio.timeout(self._timeout_s):
@@ -78,10 +79,10 @@ class ObjectStore:
 
     async def put(self, address: str, value: bytes, *, replace: bool = False) -> bool:
         """Raises StoreError also until `open` has returned: what must last cannot be kept yet."""
-        import obstore  # noqa: PLC0415 - see get
-
         if self._backend is None:
             raise StoreError(self.name, Reason.LOADING, "is not open yet")
+        import obstore  # noqa: PLC0415 - see get
+
         with _translated(self.name):
             async with asyncio.timeout(WRITE_S):
                 try:
@@ -92,12 +93,12 @@ class ObjectStore:
         return True
 
     async def delete(self, address: str) -> None:
-        import obstore  # noqa: PLC0415 - see get
-
         if self._backend is None:
             return
+        import obstore  # noqa: PLC0415 - see get
+
         with _translated(self.name):
-            async with asyncio.timeout(WRITE_S):
+            async with asyncio.timeout(self._timeout_s):
                 try:
                     await obstore.delete_async(self._backend, address)
                 except FileNotFoundError:
@@ -105,6 +106,10 @@ class ObjectStore:
 
     async def close(self) -> None:
         self._backend = None
+
+    def _make(self) -> Backend:
+        with _translated(self.name):
+            return _backend(self._url, self._options, self._timeout_s)
 
 
 @contextmanager
