@@ -1,4 +1,4 @@
-"""What `refrain doctor` looks at. Each check yields findings: what was looked at and, where that is wrong, what to do."""
+"""What `refrain doctor` looks at."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ import msgspec
 
 from edge.adapters.objects import ObjectStore
 from edge.adapters.valkey import ValkeyStore
-from edge.command.ports import is_taken
+from edge.command.ports import HOST, is_taken
+from edge.files import read_catalogue, read_secret
 from edge.ports import StoreError
-from shared.catalogue import Catalogue, ModelList
+from shared.catalogue import ModelList
+from shared.settings import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -30,69 +32,45 @@ PATIENCE_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`wrong` is empty where all is well."""
+    """What was looked at, in words. Where it is not well: what to do, unless the words say it."""
 
-    what: str
-    wrong: str = ""
+    words: str
+    well: bool = True
     remedy: str = ""
 
 
+def ill(words: str, remedy: str = "") -> Finding:
+    return Finding(words, well=False, remedy=remedy)
+
+
 def secrets(told: Secrets) -> Iterator[Finding]:
-    if not told.address_file:
-        yield Finding("address secret", "there is none", "name a file of 32 random bytes, hex, as `secrets.address_file`")
-    else:
-        yield _secret("address secret", Path(told.address_file))
-    if not told.mac_files:
-        yield Finding("MAC secrets", "there are none", 'name one as `secrets.mac_files`: {"k1": "/path"}')
-    for name, file in told.mac_files.items():
-        yield _secret(f"MAC secret {name}", Path(file))
+    """As an edge reads them, and that nobody else can."""
+    macs = {f"secrets.mac_files {name}": path for name, path in told.mac_files.items()}
+    for setting, path in {"secrets.address_file": told.address_file, **(macs or {"secrets.mac_files": ""})}.items():
+        try:
+            read_secret(setting, path)
+            shared = stat.S_IMODE(Path(path).stat().st_mode) & 0o077
+        except SettingsError as error:
+            yield ill(str(error))
+            continue
+        words = f"{setting}: {path}"
+        yield ill(f"{words} can be read by others than its owner", f"chmod 600 {path}") if shared else Finding(words)
 
 
-def _secret(what: str, path: Path) -> Finding:
-    what = f"{what} {path}"
-    try:
-        size = len(bytes.fromhex(path.read_text(encoding="ascii")))
-        shared = stat.S_IMODE(path.stat().st_mode) & 0o077
-    except OSError as error:
-        return Finding(what, f"cannot be read: {error.strerror}", "correct the path, or its rights")
-    except ValueError:
-        return Finding(what, "is not hex", "write 32 random bytes as hex: openssl rand -hex 32")
-    if not 16 <= size <= 64:  # noqa: PLR2004 - what BLAKE2b takes as a key, and what cannot be guessed
-        return Finding(what, f"has {size} bytes", "it must have 16 to 64: openssl rand -hex 32")
-    if shared:
-        return Finding(what, "can be read by others than its owner", f"chmod 600 {path}")
-    return Finding(what)
-
-
-def catalogue(settings: Settings) -> Iterator[Finding]:
+def models(settings: Settings) -> Iterator[Finding]:
     """That the models are pinned, and that every alias means one of them."""
-    pinned = pinned_models(settings)
-    if isinstance(pinned, Finding):
-        yield pinned
-        return
-    names = ", ".join(f"{model.id} ({model.revision})" for model in pinned.models)
-    yield Finding(f"catalogue {settings.edge.catalogue}: {names}")
-    for alias, name in settings.edge.aliases.items():
-        if pinned.model(name):
-            yield Finding(f"alias {alias} = {name}")
-        else:
-            yield Finding(f"alias {alias} = {name}", "the catalogue has no such model", f"choose one of: {names}")
-
-
-def pinned_models(settings: Settings) -> Catalogue | Finding:
-    """The catalogue, or what is wrong with it."""
-    path = settings.edge.catalogue
-    remedy = "save an origin's GET /v1/models, and name the file as `edge.catalogue`"
-    if not path:
-        return Finding("catalogue", "none is named", remedy)
     try:
-        listed = msgspec.json.decode(Path(path).read_bytes(), type=ModelList).data
-    except OSError as error:
-        return Finding(f"catalogue {path}", f"cannot be read: {error.strerror}", remedy)
-    except msgspec.DecodeError as error:
-        return Finding(f"catalogue {path}", f"is not an origin's list of models: {error}", remedy)
-    models = tuple(model.refrain for model in listed if model.refrain)
-    return Catalogue(models) if models else Finding(f"catalogue {path}", "holds no model", remedy)
+        catalogue = read_catalogue(settings.edge.catalogue)
+    except SettingsError as error:
+        yield ill(str(error))
+        return
+    names = ", ".join(f"{model.id} ({model.revision})" for model in catalogue.models)
+    yield Finding(f"edge.catalogue: {settings.edge.catalogue}: {names}")
+    for alias, name in settings.edge.aliases.items():
+        words = f"edge.aliases: {alias} = {name}"
+        yield (
+            Finding(words) if catalogue.model(name) else ill(f"{words}: the catalogue has no such model", f"choose one of: {names}")
+        )
 
 
 async def stores(told: Stores) -> AsyncIterator[Finding]:
@@ -105,7 +83,7 @@ async def stores(told: Stores) -> AsyncIterator[Finding]:
             )
             yield await _store(f"Valkey {told.valkey_url}", store, remedy)
         except ValueError as error:
-            yield Finding(f"Valkey {told.valkey_url}", str(error), "a Valkey's URL is like redis://127.0.0.1:6379/0")
+            yield ill(f"Valkey {told.valkey_url}: {error}", "a Valkey's URL is like redis://127.0.0.1:6379/0")
     else:
         yield Finding("Valkey: none is configured; each edge makes its own audio")
     if told.object_url:
@@ -124,7 +102,7 @@ async def _store(what: str, store: ValkeyStore | ObjectStore, remedy: str) -> Fi
         finally:
             await store.close()
     except StoreError as error:
-        return Finding(what, str(error), remedy)
+        return ill(f"{what}: {error}", remedy)
 
 
 async def _canary(what: str, store: Store, remedy: str) -> Finding:
@@ -132,38 +110,40 @@ async def _canary(what: str, store: Store, remedy: str) -> Finding:
     address, value = f"doctor/{dice.token_hex(8)}", dice.token_bytes(32)
     await store.put(address, value)
     if await store.get(address) != value:
-        return Finding(what, "does not give back what was written", remedy)
+        return ill(f"{what} does not give back what was written", remedy)
     await store.delete(address)
     if await store.get(address) is not None:
-        return Finding(what, "does not forget what was deleted", remedy)
+        return ill(f"{what} does not forget what was deleted", remedy)
     return Finding(f"{what}: written, read, deleted in {(time.monotonic() - began) * 1000:.0f} ms")
 
 
 async def origins(settings: Settings, client: httpx.AsyncClient) -> AsyncIterator[Finding]:
     """That each is ready and has the revisions that the keys are made for."""
     if not settings.origins.urls:
-        yield Finding("origins", "none is configured", "name them as `origins.urls`; until then only what is stored is spoken")
-    pinned = pinned_models(settings)
-    wanted = {model.revision for model in pinned.models} if isinstance(pinned, Catalogue) else set()
+        yield ill("origins.urls: none is configured", "name them; until then only what is stored is spoken")
+    try:
+        pinned = {model.revision for model in read_catalogue(settings.edge.catalogue).models}
+    except SettingsError:  # `models` says so
+        pinned = set()
     for url in settings.origins.urls:
-        yield await _origin(url, wanted, client)
+        yield await _origin(url, pinned, client)
 
 
-async def _origin(url: str, wanted: set[str], client: httpx.AsyncClient) -> Finding:
+async def _origin(url: str, pinned: set[str], client: httpx.AsyncClient) -> Finding:
     what = f"origin {url}"
     try:
         ready = await client.get(f"{url}/readyz")
         listed = msgspec.json.decode((await client.get(f"{url}/v1/models")).content, type=ModelList).data
-    except httpx.HTTPError as error:
-        return Finding(what, f"does not answer: {type(error).__name__}", "start it, or correct `origins.urls`")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return ill(f"{what} does not answer ({type(error).__name__})", "start it, or correct `origins.urls`")
     except msgspec.DecodeError:
-        return Finding(what, "is no origin: its /v1/models is none", "correct `origins.urls`")
+        return ill(f"{what} is none: its /v1/models is something else", "correct `origins.urls`")
     if not ready.is_success:
-        return Finding(what, "is not ready", "wait for its model to load, or look at its log")
-    if missing := wanted - {model.refrain.revision for model in listed if model.refrain}:
+        return ill(f"{what} is not ready", "wait for its model to load, or look at its log")
+    if missing := pinned - {model.refrain.revision for model in listed if model.refrain}:
         remedy = "give it the model of the catalogue, or save its GET /v1/models as the catalogue: keys then change"
-        return Finding(what, f"does not have the pinned revision {', '.join(sorted(missing))}", remedy)
-    return Finding(f"{what}: ready, has the pinned revisions")
+        return ill(f"{what} does not have the pinned revision {', '.join(sorted(missing))}", remedy)
+    return Finding(f"{what} is ready, and has the pinned revisions")
 
 
 async def edge(url: str, client: httpx.AsyncClient) -> Finding:
@@ -171,20 +151,18 @@ async def edge(url: str, client: httpx.AsyncClient) -> Finding:
     try:
         ready = await client.get(f"{url}/readyz")
     except httpx.HTTPError as error:
-        return Finding(f"edge {url}", f"does not answer: {type(error).__name__}", "look at its log")
+        return ill(f"edge {url} does not answer ({type(error).__name__})", "look at its log")
     if not ready.is_success:
-        return Finding(f"edge {url}", "is not ready", "it is starting or stopping: try again; or look at its log")
-    return Finding(f"edge {url}: ready")
+        return ill(f"edge {url} is not ready", "it is starting or stopping: try again; or look at its log")
+    return Finding(f"edge {url} is ready")
 
 
 async def place_for_edge(settings: Settings, client: httpx.AsyncClient) -> Finding:
     """The port that an edge is to have: free, or an edge's already."""
     port = settings.edge.port
     if not is_taken(port):
-        return Finding(f"port {port}: free")
-    found = await edge(f"http://127.0.0.1:{port}", client)
-    if found.wrong:
-        return Finding(
-            f"port {port}", f"is taken, and its {found.what} {found.wrong}", "end what listens there, or set `edge.port`"
-        )
-    return found
+        return Finding(f"port {port} is free")
+    found = await edge(f"http://{HOST}:{port}", client)
+    return (
+        found if found.well else ill(f"port {port} is taken, but not by a ready edge", "end what listens there, or set `edge.port`")
+    )

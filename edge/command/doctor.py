@@ -39,12 +39,14 @@ def doctor(*, data: Path = Path(".refrain")) -> int:
 
 async def _examine(running: Path) -> int:
     console = Console(soft_wrap=True, markup=False, highlight=False)
-    wrong = 0
+    well = True
     async with httpx.AsyncClient(trust_env=False, timeout=checks.PATIENCE_S) as client:
         async for finding in _findings(running, client):
-            wrong += bool(finding.wrong)
-            console.print(f"✗ {finding.what}: {finding.wrong}\n    {finding.remedy}" if finding.wrong else f"✓ {finding.what}")
-    return 1 if wrong else 0
+            well &= finding.well
+            console.print(f"{'✓' if finding.well else '✗'} {finding.words}")
+            if finding.remedy:
+                console.print(f"    {finding.remedy}")
+    return 0 if well else 1
 
 
 async def _findings(running: Path, client: httpx.AsyncClient) -> AsyncIterator[Finding]:
@@ -56,7 +58,7 @@ async def _findings(running: Path, client: httpx.AsyncClient) -> AsyncIterator[F
         yield await checks.place_for_edge(settings, client)
         return
     if not _is_running(instance["pid"]):
-        yield checks.Finding(f"refrain up of {running}", "was ended by force", "start it again, or remove that file")
+        yield checks.ill(f"the `refrain up` of {running} was ended by force", "start it again, or remove that file")
         return
     for name, region in instance["regions"].items():
         yield checks.Finding(f"region {name} of {running}")
@@ -68,7 +70,7 @@ async def _findings(running: Path, client: httpx.AsyncClient) -> AsyncIterator[F
 
 async def _node(settings: Settings, client: httpx.AsyncClient) -> AsyncIterator[Finding]:
     """Everything that an edge with these settings needs."""
-    for finding in (*checks.secrets(settings.secrets), *checks.catalogue(settings)):
+    for finding in (*checks.secrets(settings.secrets), *checks.models(settings)):
         yield finding
     async for finding in checks.stores(settings.stores):
         yield finding

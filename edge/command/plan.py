@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from edge.command import CommandError
@@ -81,10 +81,10 @@ def plan(
 
 
 def _show(planned: Planned, console: Console) -> None:
-    table = Table("", "key", "text", title_justify="left", box=None)
+    table = Table("", Column("key", no_wrap=True, min_width=40), "text", box=None)
     for segment in planned.segments:
         mark = Text("cached", "green") if segment.cached else Text("to make", "yellow")
-        table.add_row(mark, Text(segment.key, no_wrap=True), Text(segment.text))
+        table.add_row(mark, segment.key, Text(segment.text))
     console.print(table)
     spoken = " ".join(filter(None, (planned.model, planned.voice, planned.dialect)))
     missing = sum(len(segment.text) for segment in planned.segments if not segment.cached)

@@ -47,9 +47,9 @@ def wrong(said: str) -> list[str]:
 
 def test_what_is_well_is_said_too(tmp_path, healthy):
     code, said = examine(tmp_path, healthy)
-    assert wrong(said) == ["✗ origins: none is configured"]
+    assert wrong(said) == ["✗ origins.urls: none is configured"]
     assert code == 1
-    assert "✓ alias tts-1 = tone" in said
+    assert "✓ edge.aliases: tts-1 = tone" in said
     assert "objects: written, read, deleted" in said
     assert not [file for file in (tmp_path / "objects").rglob("*") if file.is_file()]
 
@@ -57,12 +57,15 @@ def test_what_is_well_is_said_too(tmp_path, healthy):
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"REFRAIN_SECRETS__ADDRESS_FILE": "/nowhere"}, "✗ address secret /nowhere: cannot be read: No such file or directory"),
-        ({"REFRAIN_EDGE__ALIASES": '{"tts-1": "parrot"}'}, "✗ alias tts-1 = parrot: the catalogue has no such model"),
-        ({"REFRAIN_EDGE__CATALOGUE": "/nowhere"}, "✗ catalogue /nowhere: cannot be read: No such file or directory"),
+        (
+            {"REFRAIN_SECRETS__ADDRESS_FILE": "/nowhere"},
+            "✗ secrets.address_file: /nowhere cannot be read: No such file or directory",
+        ),
+        ({"REFRAIN_EDGE__ALIASES": '{"tts-1": "parrot"}'}, "✗ edge.aliases: tts-1 = parrot: the catalogue has no such model"),
+        ({"REFRAIN_EDGE__CATALOGUE": "/nowhere"}, "✗ edge.catalogue: /nowhere cannot be read: No such file or directory"),
         ({"REFRAIN_STORES__VALKEY_URL": "redis://127.0.0.1:1/0"}, "✗ Valkey redis://127.0.0.1:1/0: "),
         ({"REFRAIN_STORES__OBJECT_URL": "file:///dev/null/objects"}, "✗ object store file:///dev/null/objects: "),
-        ({"REFRAIN_ORIGINS__URLS": '["http://127.0.0.1:1"]'}, "✗ origin http://127.0.0.1:1: does not answer"),
+        ({"REFRAIN_ORIGINS__URLS": '["http://127.0.0.1:1"]'}, "✗ origin http://127.0.0.1:1 does not answer"),
         ({"REFRAIN_EDGE__PORT": "many"}, "refrain: settings: "),
     ],
 )
@@ -79,7 +82,7 @@ def test_a_secret_that_others_can_read_is_none(tmp_path, healthy):
 
 def test_a_secret_must_be_long_enough(tmp_path, healthy):
     (tmp_path / "secret").write_text("5e" * 15)
-    assert "has 15 bytes" in examine(tmp_path, healthy)[1]
+    assert "holds 15 bytes" in examine(tmp_path, healthy)[1]
 
 
 def test_a_running_up_is_well_until_its_origin_dies(up):
