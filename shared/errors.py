@@ -41,6 +41,7 @@ CODES: Final[dict[str, Code]] = {
     "bad_tag": Code(400, False, "A tag is 1 to 64 of A-Z a-z 0-9 . _ : -, at most 16 of them."),
     "bad_key": Code(400, False, "A key is 40 lower-case hexadecimal digits."),
     "body_too_large": Code(413, False, "Send a smaller body."),
+    "slow_body": Code(408, True, "Send the whole body within 30 seconds."),
     "bad_media_type": Code(415, False, "Send `Content-Type: application/json`, without a Content-Encoding."),
     "method_not_allowed": Code(405, False, "Use a method that `Allow` names."),
     "not_found": Code(404, False, "Look at /openapi.json for the routes there are."),

@@ -1,0 +1,124 @@
+"""What every request passes: its trace, the check of Host and Origin, errors as problems, metrics, one line of log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from edge.http.exchange import ClientGone, Exchange
+from edge.policy.fields import is_loopback, trace_id
+from shared.errors import CODES, BadRequest, Internal, RefrainError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from edge.http.exchange import Receive, Send
+    from edge.metrics import Metrics
+
+CLIENT_GONE = 499
+"""nginx's status, in logs and metrics, for a client who left before the answer began."""
+
+
+class Log(Protocol):
+    """A line of log: what happened, and its fields. structlog's `info` is one."""
+
+    def __call__(self, event: str, **fields: Any) -> Any: ...  # noqa: ANN401 - as structlog has it
+
+
+@dataclass(slots=True)
+class Lifecycle:
+    """Where this node stands between its start and its end."""
+
+    ready: bool = False
+    draining: bool = False
+    in_flight: int = 0
+    """Requests being answered."""
+
+
+class Front:
+    """The ASGI application that the server calls. `loopback_only`: without API keys, only this machine's pages may ask."""
+
+    def __init__(
+        self,
+        surface: Callable[[Exchange], Awaitable[None]],
+        *,
+        lifecycle: Lifecycle,
+        metrics: Metrics,
+        log: Log,
+        loopback_only: bool,
+        clock: Callable[[], float],
+        new_trace: Callable[[], str],
+    ) -> None:
+        self._surface = surface
+        self._lifecycle = lifecycle
+        self._metrics = metrics
+        self._log = log
+        self._loopback_only = loopback_only
+        self._clock = clock
+        self._new_trace = new_trace
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        exchange = Exchange(scope, receive, send, clock=self._clock)
+        exchange.trace_id = trace_id(exchange.fields.get("traceparent", "")) or self._new_trace()
+        exchange.closing = self._lifecycle.draining
+        self._lifecycle.in_flight += 1
+        try:
+            await self._answer(exchange)
+        finally:
+            self._lifecycle.in_flight -= 1
+            self._count(exchange)
+
+    async def _answer(self, exchange: Exchange) -> None:
+        """Whatever fails after the answer has begun leaves it without its end: the server then closes the connection."""
+        try:
+            self._check_host(exchange)
+            await self._surface(exchange)
+        except ClientGone:
+            return
+        except RefrainError as error:
+            await self._fail(exchange, error)
+        except Exception as error:  # noqa: BLE001 - a bug of ours: a problem document, and a traceback in the log alone
+            self._log("bug", trace_id=exchange.trace_id, route=exchange.route, exc_info=error)
+            await self._fail(exchange, Internal("Something went wrong."))
+
+    async def _fail(self, exchange: Exchange, error: RefrainError) -> None:
+        if exchange.status:
+            self._metrics.broken(exchange.route, error.code)
+        exchange.code = error.code
+        await exchange.fail(error)
+
+    def _check_host(self, exchange: Exchange) -> None:
+        """Exactly one Host; where the edge serves this machine alone, one of its names, for a page of its own (DNS rebinding)."""
+        hosts = [value for name, value in exchange.scope["headers"] if name == b"host"]
+        scheme, _, authority = exchange.fields.get("origin", "http://localhost").partition("://")
+        # The server writes an empty Host where there is none.
+        alone = len(hosts) == 1 and hosts[0] != b""
+        ours = not self._loopback_only or (is_loopback(exchange.fields["host"]) if alone else False)
+        own_page = not self._loopback_only or (scheme in ("http", "https") and is_loopback(authority))
+        code = "bad_host" if not (alone and ours) else "" if own_page else "bad_origin"
+        if code:
+            exchange.closing = True
+            raise BadRequest(CODES[code].remedy, code=code)
+
+    def _count(self, exchange: Exchange) -> None:
+        now = self._clock()
+        status = exchange.status or CLIENT_GONE
+        total = now - exchange.began
+        first = exchange.first_byte_at - exchange.began if exchange.status else total
+        self._metrics.answered(exchange.route, status, exchange.cache, first_byte_s=first, total_s=total, sent=exchange.sent)
+        # Of the text there is nothing but its length and the key, which is a keyed digest of it.
+        self._log(
+            "request",
+            trace_id=exchange.trace_id,
+            method=exchange.method,
+            route=exchange.route,
+            status=status,
+            code=exchange.code,
+            cache=exchange.cache,
+            key=exchange.key,
+            characters=exchange.characters,
+            bytes=exchange.sent,
+            complete=exchange.complete,
+            first_byte_ms=round(first * 1000, 3),
+            ms=round(total * 1000, 3),
+        )

@@ -1,0 +1,70 @@
+"""Header fields: read from requests, written for answers. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_STATUS: Final = {
+    "miss": "refrain; fwd=miss; stored",
+    "collapsed": "refrain; fwd=miss; collapsed",
+    "bypass": "refrain; fwd=bypass",
+}
+
+
+class Control(NamedTuple):
+    """What a request's Cache-Control asks of us."""
+
+    no_cache: bool = False
+    no_store: bool = False
+    only_if_cached: bool = False
+
+
+def gathered(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The fields by lower-case name; what stands on several lines is one list (RFC 9110 §5.2)."""
+    fields: dict[str, str] = {}
+    for name, value in raw:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        fields[key] = f"{fields[key]}, {text}" if key in fields else text
+    return fields
+
+
+def control(fields: Mapping[str, str]) -> Control:
+    value = fields.get("cache-control")
+    if value is None:
+        return Control()
+    names = {directive.partition("=")[0].strip().lower() for directive in value.split(",")}
+    return Control("no-cache" in names, "no-store" in names, "only-if-cached" in names)
+
+
+def trace_id(traceparent: str) -> str | None:
+    """The trace to go on with (W3C Trace Context); None where a new one is to be started."""
+    match = _TRACEPARENT.fullmatch(traceparent)
+    # Version 00 has nothing after the flags; later ones may.
+    return match.group(1) if match and not (traceparent.startswith("00") and match.group(2)) else None
+
+
+def cache_status(cache: str, tier: str = "") -> str | None:
+    """Cache-Status (RFC 9211): `tier` is where a hit was found."""
+    return f"refrain; hit; detail={tier}" if cache == "hit" else _STATUS.get(cache)
+
+
+def server_timing(steps: Mapping[str, float]) -> str | None:
+    """Milliseconds by step; None where nothing was timed."""
+    return ", ".join(f"{name};dur={duration:.1f}" for name, duration in steps.items()) or None
+
+
+def is_loopback(authority: str) -> bool:
+    """Whether a Host, or the host and port of an Origin, names this machine alone."""
+    try:
+        parts = urlsplit(f"//{authority}")
+        _ = parts.port  # raises where it is no number
+    except ValueError:
+        return False
+    return parts.netloc == authority and "@" not in authority and (parts.hostname or "") in _LOOPBACK
