@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +45,7 @@ from shared.process import die_with, parent_gone
 from shared.settings import SettingsError, load
 
 if TYPE_CHECKING:
+    from edge.answer import Found
     from edge.ports import Store
     from edge.renditions import RenditionFlight
     from shared.catalogue import Catalogue
@@ -188,22 +190,21 @@ async def run(settings: Settings) -> None:
     if parts.objects is not None:
         await parts.objects.open()
     opening = asyncio.create_task(parts.open(lifecycle))
-    stop = asyncio.Event()
-    watching = asyncio.create_task(_with_parent(edge.parent, stop))
+    watching = asyncio.create_task(_end_with(edge.parent))  # runs once `serve` listens to signals
     try:
-        await serve(front, host=edge.host, port=edge.port, lifecycle=lifecycle, drain_s=edge.drain_s, stop=stop)
+        await serve(front, edge, lifecycle)
     finally:
         for task in (opening, watching):
             task.cancel()
         await parts.close()
 
 
-async def _with_parent(parent: int, stop: asyncio.Event) -> None:
-    """Stop when `parent` is gone; 0: there is none to watch."""
+async def _end_with(parent: int) -> None:
+    """SIGTERM when `parent` is gone; 0: there is none to watch."""
     if parent:
         die_with(parent)
         await parent_gone(parent)
-        stop.set()
+        signal.raise_signal(signal.SIGTERM)
 
 
 def main() -> None:
