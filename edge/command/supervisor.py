@@ -116,11 +116,14 @@ class Child:
         if not self.ready.done():  # cancelled, where nobody waits for it any more
             self.ready.set_result(None)
 
-    async def end(self) -> None:
-        """SIGTERM, then SIGKILL after the time it has; returns when it is gone, and it does not come back."""
-        self._task.cancel()  # the process is not touched by it, but for one that is being started: that is killed
+    async def let_go(self) -> None:
+        """When it ends, it does not come back. A process is not touched by it, unless it is just being started: it is killed."""
+        self._task.cancel()
         await asyncio.wait({self._task})
         self.ready.cancel()
+
+    async def end(self) -> None:
+        """SIGTERM, then SIGKILL after the time it has; returns when it is gone. It has been let go before."""
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -167,5 +170,7 @@ class Supervisor:
 
     async def stop(self) -> None:
         """End them all, the last stage first: who depends on others goes before them."""
+        # All at once: a terminal's Ctrl-C reaches every child, and one of an earlier stage may end before its turn.
+        await asyncio.gather(*(child.let_go() for stage in self._stages for child in stage))
         for stage in reversed(self._stages):
             await asyncio.gather(*(child.end() for child in stage))

@@ -150,7 +150,8 @@ class Up:
         url = self._regions[0].edges[0].url
         self._console.print(f"\nRefrain is ready: {url}  (Ctrl-C ends it)\n")
         self._console.print(f"  refrain say 'Hello, world.' --url {url} -o hello.wav")
-        self._console.print(f'  curl {url}/v1/audio/speech --json \'{{"input": "Hello, world."}}\' -o hello.mp3\n')
+        body = """-H 'Content-Type: application/json' -d '{"input": "Hello, world."}'"""
+        self._console.print(f"  curl {url}/v1/audio/speech {body} -o hello.mp3\n")
 
     async def _pin(self, client: httpx.AsyncClient) -> dict[str, str]:
         """Keep what the origins speak, so that edges know their keys alone. Returns what edges are told of it."""

@@ -127,6 +127,26 @@ def test_stages_end_in_reverse(tmp_path):
     assert log.read_text() == "edge origin valkey "
 
 
+def test_who_dies_while_all_are_stopped_does_not_come_back(tmp_path):
+    origin = "import os, pathlib, signal, sys; pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); signal.pause()"
+    edge = (
+        "import os, pathlib, signal, sys, time\n"
+        "def end(*_):\n"
+        "    os.kill(int(pathlib.Path(sys.argv[2]).read_text()), signal.SIGKILL)\n"
+        "    time.sleep(0.5)\n"
+        "    sys.exit()\n"
+        "signal.signal(signal.SIGTERM, end)\n" + OBEDIENT
+    )
+
+    async def story(supervisor, _):
+        supervisor.start([spec(tmp_path, origin, name="origin")])
+        await supervisor.ready()
+        supervisor.start([spec(tmp_path, edge, str(tmp_path / "origin"), name="edge")])
+        await supervisor.ready()
+
+    assert supervised(story) == []
+
+
 def test_stopping_in_the_middle_of_a_start_leaves_nothing(tmp_path):
     async def story(supervisor, _):
         supervisor.start([spec(tmp_path, OBEDIENT, name=f"child-{i}") for i in range(5)])
