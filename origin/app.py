@@ -22,7 +22,7 @@ from origin.settings import Settings
 from origin.slots import Slots
 from origin.takes import Takes
 from shared.errors import RefrainError
-from shared.process import die_with, parent_gone
+from shared.process import check_free, die_with, parent_gone
 from shared.settings import SettingsError, load
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ async def serve(settings: Origin, environ: Mapping[str, str]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     if settings.parent:
         die_with(settings.parent)  # by SIGTERM, which is heard from here on
+    check_free(settings.host, settings.port)
     node, app = compose(settings, environ)
     server = Server(
         app,

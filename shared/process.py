@@ -1,4 +1,4 @@
-"""Dying with one's parent: no process of ours outlives the one that started it, even if that one is killed outright."""
+"""A process's place in the world: the parent that it must not outlive, even one that is killed outright, and the port it takes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import ctypes
 import os
 import signal
+import socket
 import sys
 from typing import Final
 
@@ -25,3 +26,15 @@ async def parent_gone(parent: int, poll_s: float = 1.0) -> None:
     """Returns once `parent` is no longer our parent: for systems whose kernel does not tell, and should the signal be lost."""
     while os.getppid() == parent:  # noqa: ASYNC110 - the kernel has no event for it that every system knows
         await asyncio.sleep(poll_s)
+
+
+def check_free(host: str, port: int) -> None:
+    """Raises OSError where somebody listens there already.
+
+    To be asked before granian starts: it sets SO_REUSEPORT, and two servers would share the port, each with some of the calls.
+    """
+    (family, kind, protocol, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    with socket.socket(family, kind, protocol) as probe:
+        # What a server that has just stopped leaves behind (TIME_WAIT) does not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
