@@ -52,9 +52,6 @@ class Region:
     def objects(self) -> Path:
         return self.data / "objects"
 
-    def nodes(self) -> tuple[Node, ...]:
-        return (self.valkey, *self.origins, *self.edges)
-
 
 def names(regions: str) -> tuple[str, ...]:
     """The regions that `--regions a,b` names. Raises CommandError."""

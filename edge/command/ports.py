@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING, Final
+
+from shared.process import check_free
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -16,14 +17,10 @@ _FREE: Final = range(16_384, 32_768)
 
 
 def is_taken(port: int) -> bool:
-    with socket.socket() as probe:
-        # As servers bind: connections of a server that has gone do not keep its port.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-            probe.listen(1)
-        except OSError:
-            return True
+    try:
+        check_free(HOST, port)
+    except OSError:
+        return True
     return False
 
 
