@@ -90,11 +90,10 @@ def _strong(tags: str) -> list[str]:
 
 
 def _ranged(value: str, size: int) -> Decision:
-    unit, _, specs = value.partition("=")
-    if unit.strip().lower() != "bytes":
+    if value[:6].lower() != "bytes=":
         return WHOLE
     ranges = []
-    for spec in specs.split(","):
+    for spec in value[6:].split(","):
         match = _SPEC.fullmatch(spec)
         if match is None or match.group(1) == match.group(2) == "":
             return Decision(416)
