@@ -11,6 +11,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 from prometheus_client import disable_created_metrics
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 
 from origin import engines, log
 from origin.engines import EngineError
@@ -42,7 +43,8 @@ def compose(settings: Origin, environ: Mapping[str, str]) -> tuple[Node, Starlet
     replay = Replay(settings.replay_bytes, settings.replay_s)
     takes = Takes(engine, slots, replay, metrics, queue=settings.queue, take_timeout_s=settings.take_timeout_s)
     node = Node(engine, takes, slots, metrics, slots_wanted=settings.slots, take_timeout_s=settings.take_timeout_s)
-    return node, Starlette(routes=[*routes(node), *engine.routes(node.fit_slots)], exception_handlers={RefrainError: problem})
+    handlers = dict.fromkeys((RefrainError, HTTPException, Exception), problem)
+    return node, Starlette(routes=[*routes(node), *engine.routes(node.fit_slots)], exception_handlers=handlers)
 
 
 async def serve(settings: Origin, environ: Mapping[str, str]) -> None:

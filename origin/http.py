@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from origin import calls
+from origin.log import get as get_log
 from shared.catalogue import ListedModel, ModelList
-from shared.errors import BadRequest, RefrainError, Refused
+from shared.errors import BadRequest, Internal, NotFound, RefrainError, Refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from origin.node import Node
+
+log = get_log()
 
 MAX_BODY: Final = 1 << 20
 MAX_DRAINED: Final = 8 << 20
@@ -132,10 +136,9 @@ def json_response(content: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(content), status, media_type="application/json")
 
 
-async def problem(request: Request, error: Exception) -> Response:
-    """RFC 9457, from any RefrainError."""
-    if not isinstance(error, RefrainError):
-        raise error
+async def problem(request: Request, raised: Exception) -> Response:
+    """RFC 9457, from whatever was raised before the answer began."""
+    error = _error(raised)
     trace = _TRACE.fullmatch(request.headers.get("traceparent", ""))
     content = {
         "type": "about:blank",
@@ -147,5 +150,20 @@ async def problem(request: Request, error: Exception) -> Response:
         "remedy": error.remedy,
         "trace_id": trace[1] if trace else secrets.token_hex(16),
     } | ({"param": error.param} if error.param else {})
-    headers = {"Retry-After": str(math.ceil(error.retry_after or 1))} if isinstance(error, Refused) else {}
+    headers = dict(raised.headers or {}) if isinstance(raised, HTTPException) else {}
+    if isinstance(error, Refused):
+        headers["Retry-After"] = str(math.ceil(error.retry_after or 1))
+    if error.code == "internal":
+        log.error("internal", path=request.url.path, trace_id=content["trace_id"], exc_info=raised)
     return Response(msgspec.json.encode(content), error.status, headers, media_type="application/problem+json")
+
+
+def _error(raised: Exception) -> RefrainError:
+    match raised:
+        case RefrainError():
+            return raised
+        case HTTPException(status_code=404):
+            return NotFound("There is no such route.")
+        case HTTPException(status_code=405):
+            return BadRequest("This route has other methods.", code="method_not_allowed")
+    return Internal("A fault of this origin; its log says more.")

@@ -1,8 +1,8 @@
 """Melodies that spell their text: who hears one can tell whose words it is, and whether all of them are there.
 
 Every character of the text lasts 0.2 s: four notes, each a hexadecimal digit of BLAKE2b of the text, over and over. A note is
-a whole number of waves, so notes join without a click and begin with a sound. The voice, the dialect and the seed colour it
-with overtones; the digits stay readable.
+a whole number of waves, so notes join without a click and begin with a sound. The voice and the dialect colour it with overtones,
+the seed roughens it; the digits stay readable.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from array import array
 from functools import cache
 from hashlib import blake2b
 from itertools import cycle, islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from shared.text import fold
+
+if TYPE_CHECKING:
+    import random
 
 SAMPLE_RATE: Final = 24_000
 EQUIVALENCES: Final = ("initial_case",)
@@ -30,6 +33,7 @@ _VOLUME: Final = 9_000
 _OVERTONE: Final = 2_500
 _SILENT: Final = 400
 """Below this a sample is part of a pause, or of a fade."""
+_GRAINS: Final = 32
 _GAP_S: Final = 0.02
 """A pause, for the reader. The lowest note is above the threshold every millisecond."""
 
@@ -53,18 +57,35 @@ def _note(digit: int, colours: tuple[int, ...]) -> bytes:
         _VOLUME * math.sin(step * at) + sum(_OVERTONE / len(colours) * math.sin(colour * step * at) for colour in colours)
         for at in range(round(SAMPLE_RATE * NOTE_S))
     )
-    samples = array("h", map(round, wave))
-    if sys.byteorder == "big":
-        samples.byteswap()
-    return samples.tobytes()
+    return _pcm(array("h", map(round, wave)))
+
+
+def roughen(pcm: bytes, dice: random.Random) -> bytes:
+    """Another sound that reads the same: a little noise on some samples."""
+    samples = _samples(pcm)
+    for _ in range(_GRAINS):
+        samples[dice.randrange(len(samples))] += dice.randrange(1, _SILENT)
+    return _pcm(samples)
 
 
 def read(pcm: bytes, sample_rate: int = SAMPLE_RATE) -> list[str]:
     """What each take in `pcm` spells; takes are parted by pauses. Fades, trimmed edges and lossy codecs do not disturb it."""
+    samples = _samples(pcm)
+    return [spelled for start, stop in _sounds(samples, sample_rate) if (spelled := _read_take(samples[start:stop], sample_rate))]
+
+
+def _samples(pcm: bytes) -> array[int]:
     samples = array("h", pcm)
     if sys.byteorder == "big":
         samples.byteswap()
-    return [spelled for start, stop in _sounds(samples, sample_rate) if (spelled := _read_take(samples[start:stop], sample_rate))]
+    return samples
+
+
+def _pcm(samples: array[int]) -> bytes:
+    if sys.byteorder == "big":
+        samples = samples[:]
+        samples.byteswap()
+    return samples.tobytes()
 
 
 def _sounds(samples: array[int], sample_rate: int) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from origin import pcm
 from origin.engines import Cut, EngineError
-from origin.engines.melody import EQUIVALENCES, SAMPLE_RATE, sing
+from origin.engines.melody import EQUIVALENCES, SAMPLE_RATE, roughen, sing
 from shared.catalogue import Model, Voice
 from shared.errors import BadRequest, OriginError
 
@@ -111,12 +111,13 @@ class Tone:
             raise Cut
 
     def _chunks(self, recipe: TakeRecipe, voice: Voice) -> list[bytes]:
-        colours = [*_COLOURS[voice.name], *_DIALECTS.get(recipe.dialect, ())]
+        chunks = sing(recipe.text, (*_COLOURS[voice.name], *_DIALECTS.get(recipe.dialect, ())))
         if recipe.seed is not None:
-            colours.append(5 + recipe.seed % 7)
+            dice = random.Random(recipe.seed)  # noqa: S311 - the seed's own melody, not a secret
+            chunks = [roughen(chunk, dice) for chunk in chunks]
         if self.ways.vary:
-            colours.append(self._dice.randrange(12, 40))
-        return sing(recipe.text, tuple(colours))
+            chunks = [roughen(chunk, self._dice) for chunk in chunks]
+        return chunks
 
     def _happens(self, probability: float) -> bool:
         return self._dice.random() < probability

@@ -149,5 +149,6 @@ def test_an_answer_that_is_cut_has_no_last_chunk(tone):
 def test_health_models_and_unknown_paths(tone):
     assert httpx.get(f"{tone.url}/healthz").is_success
     assert tone.model().engine == "tone"
-    assert httpx.get(f"{tone.url}/v1/nothing").status_code == 404
-    assert httpx.get(f"{tone.url}/v1/synthesize").status_code == 405
+    assert httpx.get(f"{tone.url}/v1/nothing").json()["code"] == "not_found"
+    refused = httpx.get(f"{tone.url}/v1/synthesize")
+    assert (refused.status_code, refused.json()["code"], refused.headers["allow"]) == (405, "method_not_allowed", "POST")
