@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 
 WRONG_SETTINGS: Final = 2
-"""Exit status; `refrain up` then does not try again."""
+"""Exit status that says: starting again with the same settings would fail again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from origin.settings import Origin
 
+WRONG_SETTINGS: Final = 2
+"""Exit status that says: starting again with the same settings would fail again."""
 CONNECTIONS: Final = 4096
 """Requests at once. granian's own number, 128, would have a few slow streams keep out the health checks."""
 
@@ -91,7 +93,10 @@ def main() -> None:
     code = 0
     try:
         asyncio.run(serve(load(Settings, os.environ).origin, os.environ))
-    except (SettingsError, EngineError, OSError) as error:
+    except (SettingsError, EngineError) as error:
+        log.get().error("stopped", reason=str(error))
+        code = WRONG_SETTINGS
+    except OSError as error:
         log.get().error("stopped", reason=str(error))
         code = 1
     # granian's threads may still call for the interpreter, and abort the process when they find it being torn down.
