@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edge.answer import Cache
@@ -34,6 +33,8 @@ class Exchange:
         self.scope = scope
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self.fields = gathered(scope["headers"])
+        """The request's, by lower-case name."""
         self.receive = receive
         self.trace_id = ""
         self.closing = False
@@ -53,11 +54,6 @@ class Exchange:
         self.first_byte_at = 0.0
         self._send = send
         self._clock = clock
-
-    @cached_property
-    def fields(self) -> dict[str, str]:
-        """The request's, by lower-case name."""
-        return gathered(self.scope["headers"])
 
     async def send(self, message: Message) -> None:
         """ASGI's `send`, with the fields that every answer carries."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.http.exchange import ClientGone, Exchange
-from edge.policy.fields import is_loopback, trace_id
+from edge.policy.fields import refused_host, trace_id
 from shared.errors import CODES, BadRequest, Internal, RefrainError
 
 if TYPE_CHECKING:
@@ -88,15 +88,8 @@ class Front:
         await exchange.fail(error)
 
     def _check_host(self, exchange: Exchange) -> None:
-        """Exactly one Host; where the edge serves this machine alone, one of its names, for a page of its own (DNS rebinding)."""
-        hosts = [value for name, value in exchange.scope["headers"] if name == b"host"]
-        scheme, _, authority = exchange.fields.get("origin", "http://localhost").partition("://")
-        # The server writes an empty Host where there is none.
-        alone = len(hosts) == 1 and hosts[0] != b""
-        ours = not self._loopback_only or (is_loopback(exchange.fields["host"]) if alone else False)
-        own_page = not self._loopback_only or (scheme in ("http", "https") and is_loopback(authority))
-        code = "bad_host" if not (alone and ours) else "" if own_page else "bad_origin"
-        if code:
+        code = refused_host(exchange.fields.get("host", ""), exchange.fields.get("origin"), loopback_only=self._loopback_only)
+        if code is not None:
             exchange.closing = True
             raise BadRequest(CODES[code].remedy, code=code)
 

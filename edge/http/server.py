@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from granian.constants import HTTPModes, Interfaces
@@ -30,6 +32,8 @@ BUFFER_BYTES: Final = 128 << 10
 """Room for a request's head, and so its bound: a text of 10,000 Chinese characters is 90 kB in a query."""
 DELAY_SHARE: Final = 0.125
 """Of the time to drain, the part in which requests are still taken, while load balancers learn that we are not ready."""
+SETTLE_S: Final = 0.2
+"""Between the listener's end and that of idle connections: who was let in last has not yet asked."""
 _LOGGING: Final = {
     "handlers": {
         # Standard output is not granian's to write to.
@@ -59,8 +63,8 @@ def make_server(app: Application, host: str, port: int) -> Server:
 async def serve(app: Application, edge: Edge, lifecycle: Lifecycle) -> None:
     """Serve until SIGTERM or SIGINT; then drain. Raises OSError where the port is taken.
 
-    To drain: not ready first; for a moment requests are still taken, each answered with `Connection: close`; then the listener
-    closes, and what has begun has the rest of `drain_s` to end.
+    To drain: not ready first; for a moment connections are still taken, each answered with `Connection: close`; then the listener
+    closes; then, when those who got in have had time to ask, idle connections; what has begun has the rest of `drain_s` to end.
     """
     _refuse_taken(edge.host, edge.port)
     stop = asyncio.Event()
@@ -76,11 +80,27 @@ async def serve(app: Application, edge: Edge, lifecycle: Lifecycle) -> None:
             return
         lifecycle.draining = True
         await asyncio.sleep(edge.drain_s * DELAY_SHARE)
+        _close_listener(edge.port)
+        await asyncio.sleep(SETTLE_S)
         server.stop()  # type: ignore[no-untyped-call]  # the server's own
         await asyncio.wait({serving}, timeout=edge.drain_s * (1 - DELAY_SHARE))
     finally:
         stopping.cancel()
         serving.cancel()
+
+
+def _close_listener(port: int) -> None:
+    """Close the listening socket, and no connection: the server would close both at once, and some of them are about to ask.
+
+    It keeps the socket to itself. Its descriptor is given another socket, never connected, for it to close as its own.
+    """
+    for entry in Path("/dev/fd").iterdir():
+        try:
+            with socket.socket(fileno=os.dup(int(entry.name))) as found, socket.socket() as blank:
+                if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and found.getsockname()[1] == port:
+                    os.dup2(blank.fileno(), int(entry.name), inheritable=False)
+        except OSError:
+            continue  # no socket, or the descriptor of this very listing
 
 
 def _refuse_taken(host: str, port: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -58,6 +59,22 @@ def cache_status(cache: str, tier: str = "") -> str | None:
 def server_timing(steps: Mapping[str, float]) -> str | None:
     """Milliseconds by step; None where nothing was timed."""
     return ", ".join(f"{name};dur={duration:.1f}" for name, duration in steps.items()) or None
+
+
+@lru_cache(64)
+def refused_host(host: str, origin: str | None, *, loopback_only: bool) -> str | None:
+    """The error code of a request that is not for us, else None. Kept: clients say the same again and again.
+
+    There must be exactly one Host; several, gathered, have a comma between them. Where the edge serves its own machine alone, it
+    must be one of that machine's names, and a page that asks must come from there: a stranger's page can have a name that it
+    controls resolved to 127.0.0.1 (DNS rebinding).
+    """
+    if not host or "," in host or (loopback_only and not is_loopback(host)):
+        return "bad_host"
+    if not loopback_only or origin is None:
+        return None
+    scheme, _, authority = origin.partition("://")
+    return None if scheme in ("http", "https") and is_loopback(authority) else "bad_origin"
 
 
 def is_loopback(authority: str) -> bool:

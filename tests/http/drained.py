@@ -14,7 +14,7 @@ from edge.settings import Edge
 
 
 async def main(port, drain_s, rtf):
-    served = Served(Edge(port=int(port), drain_s=float(drain_s)), True, (FakeOrigin(rtf=float(rtf)),))
+    served = Served(Edge(port=int(port), drain_s=float(drain_s)), origins=(FakeOrigin(rtf=float(rtf)),))
     await serve(served.front(), served.settings, served.lifecycle)
 
 

@@ -29,8 +29,8 @@ class Served:
     """An edge that listens. `loop` is its thread's: what it owns is touched there."""
 
     settings: Edge
-    loopback_only: bool
     origins: tuple[FakeOrigin, ...]
+    loopback_only: bool = True
     store: DictStore = field(default_factory=DictStore)
     lifecycle: Lifecycle = field(default_factory=lambda: Lifecycle(ready=True))
     metrics: Metrics = field(default_factory=Metrics)
@@ -150,7 +150,7 @@ def serving():
 
         def start(*origins, loopback_only=True, **settings):
             edge = Edge(port=free_ports(1), **settings)
-            return opened.enter_context(_started(Served(edge, loopback_only, origins or (FakeOrigin(),))))
+            return opened.enter_context(_started(Served(edge, origins or (FakeOrigin(),), loopback_only)))
 
         yield start
 

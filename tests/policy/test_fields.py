@@ -78,18 +78,10 @@ def test_names_of_this_machine(authority):
 
 @pytest.mark.parametrize(
     "authority",
-    ["", ":80", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "evil@localhost"]
-    + [
-        "localhost/",
-        "localhost#",
-        "localhost?",
-        "localhost:x",
-        "localhost:99999",
-        "::1",
-        "[::1",
-        "null",
-        "127.0.0.2",
-        "localhost, a",
+    [
+        *("", ":80", "null", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "127.0.0.2"),
+        *("localhost@evil.example", "evil@localhost", "localhost/", "localhost#", "localhost?", "localhost, a"),
+        *("localhost:x", "localhost:99999", "::1", "[::1"),
     ],
 )
 def test_names_of_others(authority):
