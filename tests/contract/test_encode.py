@@ -178,13 +178,16 @@ def test_encoders_left_unfinished_keep_nothing():
             for stretch in (1.0, 1.3):
                 wanted = recipe(name, stretch=stretch)
                 abandon(wanted, 20)
-                before = resident()
-                abandon(wanted, 80)
-                print(name, stretch, resident() - before)
+                grown = []
+                for _ in range(5):
+                    before = resident()
+                    abandon(wanted, 20)
+                    grown.append(resident() - before)
+                print(name, stretch, min(grown))  # the heap grows by steps; a leak grows every time
     """
     lines = in_another_process(script).splitlines()
     assert len(lines) == 2 * len(FORMATS)
-    assert [line for line in lines if int(line.split()[2]) > 80 * 4096] == []  # bytes: a page for each would be a leak
+    assert [line for line in lines if int(line.split()[2]) >= 20 * 4096] == []  # bytes: a page for each would be a leak
 
 
 def in_another_process(script):

@@ -102,7 +102,7 @@ def test_what_it_cannot_start_with_is_said(env, says):
     ended = subprocess.run(
         [sys.executable, "-m", "origin"], env={**os.environ, **env}, capture_output=True, timeout=20, check=False
     )
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert says in ended.stderr.decode()
     assert not ended.stdout
 
