@@ -32,8 +32,8 @@ BUFFER_BYTES: Final = 128 << 10
 """Room for a request's head, and so its bound: a text of 10,000 Chinese characters is 90 kB in a query."""
 DELAY_SHARE: Final = 0.125
 """Of the time to drain, the part in which requests are still taken, while load balancers learn that we are not ready."""
-SETTLE_S: Final = 0.2
-"""Between the listener's end and that of idle connections: who was let in last has not yet asked."""
+SETTLE_SHARE: Final = 0.0625
+"""Of the same, between the listener's end and that of idle connections: who was let in last has not yet asked."""
 _LOGGING: Final = {
     "handlers": {
         # Standard output is not granian's to write to.
@@ -81,9 +81,9 @@ async def serve(app: Application, edge: Edge, lifecycle: Lifecycle) -> None:
         lifecycle.draining = True
         await asyncio.sleep(edge.drain_s * DELAY_SHARE)
         _close_listener(edge.port)
-        await asyncio.sleep(SETTLE_S)
+        await asyncio.sleep(edge.drain_s * SETTLE_SHARE)
         server.stop()  # type: ignore[no-untyped-call]  # the server's own
-        await asyncio.wait({serving}, timeout=edge.drain_s * (1 - DELAY_SHARE))
+        await asyncio.wait({serving}, timeout=edge.drain_s * (1 - DELAY_SHARE - SETTLE_SHARE))
     finally:
         stopping.cancel()
         serving.cancel()

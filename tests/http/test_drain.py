@@ -1,17 +1,18 @@
 """SIGTERM: not ready first, then no more connections, and what has begun ends."""
 
 import signal
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from fakes import voice
 from processes import eventually, free_ports, listens
-from served import problem, spoken
+from served import problem, raw, spoken
 
 TEXT = "said while it stops"
 
@@ -28,6 +29,10 @@ def edge_process(*, drain_s, rtf):
     finally:
         process.kill()
         process.wait()
+
+
+def connect(url):
+    return socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=5)
 
 
 def client(url):
@@ -78,6 +83,17 @@ def test_no_request_fails_under_load():
         answers = [answer for each in asking for answer in each.result(10)]
         assert len(answers) > 100
         assert set(answers) == {voice(TEXT)}
+        assert process.wait(5) == 0
+
+
+def test_who_was_let_in_last_may_still_ask():
+    """The server would close the listener and idle connections at once: a client's first request would meet a closed one."""
+    with edge_process(drain_s=16, rtf=0) as (process, url), closing(connect(url)) as at:
+        process.send_signal(signal.SIGTERM)
+        eventually(lambda: not listens(url))
+        at.sendall(raw("GET", "/healthz"))
+        assert at.recv(1 << 16).startswith(b"HTTP/1.1 200")
+        assert at.recv(1 << 16) == b""
         assert process.wait(5) == 0
 
 
