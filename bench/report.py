@@ -74,10 +74,10 @@ class Report:
         print(json.dumps(self._result | result, ensure_ascii=False), flush=True)
 
 
-def progress() -> Progress:
-    """A bar on standard error, whose standard output is kept for results."""
+def progress(*, live: bool = True) -> Progress:
+    """Bars on standard error. Not `live`: drawn only when told to, for a bench whose own work would show in its figures."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    return Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=live)
 
 
 def milliseconds(values: dict[str, float], name: str) -> str:

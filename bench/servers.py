@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -90,14 +91,19 @@ def s3(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
         "access_key_id": "access",
         "secret_access_key": "secret",
     }
-    with process(_leashed(command), folder / "log") as server:
+    with process(_leashed(command), folder / "log", end=signal.SIGKILL) as server:  # asked to end, it takes half a minute
         wait_until(lambda: answers(options["endpoint"]), server, folder / "log")
         yield "s3://refrain/bench", options
 
 
 @contextmanager
 def process(
-    command: Sequence[str], log: Path, *, environment: Mapping[str, str] | None = None, stdout: IO[bytes] | None = None
+    command: Sequence[str],
+    log: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    stdout: IO[bytes] | None = None,
+    end: signal.Signals = signal.SIGTERM,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """It runs inside the `with`; what it says on standard error, and where nothing else is told on standard output, is in `log`."""
     with log.open("wb") as said:
@@ -107,7 +113,7 @@ def process(
     try:
         yield started
     finally:
-        started.terminate()
+        started.send_signal(end)
         try:
             started.wait(END_S)
         except subprocess.TimeoutExpired:
