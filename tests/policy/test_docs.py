@@ -203,7 +203,7 @@ def test_the_examples_of_segments():
 # --- decisions
 
 
-@pytest.mark.parametrize(("number", "page"), enumerate(sorted((DOCS / "decisions").glob("*.md")), 1))
+@pytest.mark.parametrize(("number", "page"), list(enumerate(sorted((DOCS / "decisions").glob("*.md")), 1)))
 def test_a_decision_has_its_number_and_three_parts(number, page):
     text = page.read_text(encoding="utf-8")
     assert page.name.startswith(f"{number:04}-")
