@@ -45,13 +45,18 @@ def refrain(folder: Path, *arguments: str) -> Iterator[dict[str, Any]]:
 def edge(folder: Path, told: Mapping[str, str], **stores: str) -> Iterator[str]:
     """An edge beside those of `refrain up`, with stores of its own: its URL."""
     port = next(PORTS)
-    environment = {**told, **{f"REFRAIN_STORES__{name.upper()}": value for name, value in stores.items()}}
-    environment |= {"REFRAIN_EDGE__PORT": str(port), "REFRAIN_EDGE__PARENT": str(os.getpid()), "REFRAIN_EDGE__DRAIN_S": "0"}
+    environment = edge_environment(told, port, **stores)
     log = folder / f"edge-{port}.log"
     with process([sys.executable, "-P", "-m", "edge"], log, environment=environment) as started:
         url = f"http://{HOST}:{port}"
         wait_until(lambda: answers(f"{url}/readyz"), started, log)
         yield url
+
+
+def edge_environment(told: Mapping[str, str], port: int, **stores: str) -> dict[str, str]:
+    """What an edge of ours is told: as those of `refrain up`, but for its port, its stores and that it ends at once."""
+    ours = {"REFRAIN_EDGE__PORT": str(port), "REFRAIN_EDGE__PARENT": str(os.getpid()), "REFRAIN_EDGE__DRAIN_S": "0"}
+    return {**told, **{f"REFRAIN_STORES__{name.upper()}": value for name, value in stores.items()}, **ours}
 
 
 @contextmanager
