@@ -74,13 +74,14 @@ class Parts:
             if self.valkey is not None:
                 await self.valkey.open()
             if not await self.library.canary(self.canary):
-                log.error("not_ready", reason="the object store was written with another address secret")
+                lifecycle.missing = "has another address secret than the object store was written with"
+                log.error("not_ready", reason=lifecycle.missing)
                 return
         except (RefrainError, ValueError) as error:
             # What a store cannot give is a miss; it may come back.
             log.warning("store_unusable", reason=str(error))
         await self.connections.open()
-        lifecycle.ready = True
+        lifecycle.missing = ""
         log.info("ready")
         if self.objects is not None:
             try:
@@ -181,7 +182,7 @@ async def run(settings: Settings) -> None:
         Surface(audio, node),
         lifecycle=lifecycle,
         metrics=metrics,
-        log=log.info,
+        log=log,
         loopback_only=True,
         clock=time.perf_counter,
         new_trace=lambda: secrets.token_hex(16),

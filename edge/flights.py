@@ -145,8 +145,9 @@ class Flights(Generic[F]):
     def __len__(self) -> int:
         return len(self._all)
 
-    def running(self, ident: Ident) -> bool:
-        return ident in self._table
+    def of(self, key: str) -> F | None:
+        """A flight that can be joined under `key`, whatever its fingerprint."""
+        return next((flight for ident, flight in self._table.items() if ident[0] == key), None)
 
     def board(self, ident: Ident, make: Callable[[], F], *, private: bool = False) -> tuple[F, bool]:
         """Join the flight of `ident`, or start one; whether it was joined. A private flight is nobody else's.

@@ -32,6 +32,10 @@ class Flow:
         self._first_byte_s = limits.first_byte_s
         self._warming: set[asyncio.Task[None]] = set()
 
+    async def admit(self) -> None:
+        """Count the request. Raises Refused."""
+        await self._studio.gate.admit()
+
     def plan(self, request: SpeechRequest, unknown: tuple[str, ...] = ()) -> Plan:
         """Canonicalise and plan. Raises BadRequest or Unsupported."""
         return self._planner.plan(request, unknown)
@@ -42,7 +46,6 @@ class Flow:
 
     async def speak(self, plan: Plan, *, no_store: bool = False, no_cache: bool = False, only_if_cached: bool = False) -> Answer:
         """The rendition of `plan`, stored or live. The flags are the request's Cache-Control. Raises RefrainError."""
-        await self._studio.gate.admit()
         timings = Timings()
         if plan.no_store or no_store:
             return await self._fly(plan, timings, private=True)
@@ -58,22 +61,24 @@ class Flow:
 
     async def recall(self, key: Key, *, no_cache: bool = False, only_if_cached: bool = False) -> Answer:
         """The rendition behind an address; one that has expired is made again from its recipe. Raises NotFound `unknown_key`."""
-        await self._studio.gate.admit()
         found = await self._studio.library.rendition(key, None, skip_memory=no_cache)
         if found is not None:
             return Answer(found=found)
-        plan = await self._recipe_plan(key)
+        plan = await self._known(key)
         if only_if_cached:
             raise NotFound("This audio is not stored.", code="not_cached")
         return await self._fly(plan, Timings())
 
-    async def describe(self, key: Key) -> Found | Meta:
+    async def describe(self, key: Key, *, no_cache: bool = False) -> Found | Meta:
         """For HEAD and conditions: the rendition, or else its recipe's Meta (with the ETag of its first rendition).
 
         Raises NotFound `unknown_key`.
         """
-        found = await self._studio.library.rendition(key, None)
-        return found if found is not None else await self._recipe(key)
+        found = await self._studio.library.rendition(key, None, skip_memory=no_cache)
+        if found is not None:
+            return found
+        recipe = await self._studio.library.recipe(key)
+        return recipe if recipe is not None else recipe_meta(await self._known(key), self._studio.clock())
 
     async def keep_recipe(self, plan: Plan) -> None:
         """Store the recipe, so that the address works before there is audio (`delivery: url`), and start making the audio.
@@ -90,8 +95,9 @@ class Flow:
         """Whether the rendition, and which of its takes, are stored."""
         library = self._studio.library
         rendition = await library.rendition(plan.key, plan.fingerprint)
-        takes = await asyncio.gather(*(library.take(take.key, take.fingerprint) for take in plan.takes))
-        return rendition is not None, tuple(take is not None for take in takes)
+        # One after the other: a long text's takes together are a lot of PCM.
+        takes = [await library.take(take.key, take.fingerprint) is not None for take in plan.takes]
+        return rendition is not None, tuple(takes)
 
     async def close(self) -> None:
         """Stop what nobody will hear any more."""
@@ -100,17 +106,15 @@ class Flow:
         await self._flights.close()
         await self._studio.takes.flights.close()
 
-    async def _recipe(self, key: Key) -> Meta:
+    async def _known(self, key: Key) -> Plan:
+        """The plan behind an address: of its recipe, or of its flight, whose recipe may still be on its way to the store."""
         meta = await self._studio.library.recipe(key)
-        if meta is None or meta.rendition is None:
+        if meta is not None and meta.rendition is not None:
+            return self._planner.from_recipe(meta.rendition, meta.namespace)
+        flight = self._flights.of(key)
+        if flight is None:
             raise NotFound("Nothing is known under this key.", code="unknown_key")
-        return meta
-
-    async def _recipe_plan(self, key: Key) -> Plan:
-        meta = await self._recipe(key)
-        if meta.rendition is None:
-            raise NotFound("Nothing is known under this key.", code="unknown_key")
-        return self._planner.from_recipe(meta.rendition, meta.namespace)
+        return flight.plan
 
     async def _fly(self, plan: Plan, timings: Timings, *, private: bool = False) -> Answer:
         """Board the rendition's flight: what the stores have in the look-up's budget is answered whole, the rest live."""

@@ -40,7 +40,7 @@ class RenditionFlight(Flight):
         self.error: RefrainError | None = None
         self.grown = Signal()
         self._studio = studio
-        self._plan = plan
+        self.plan = plan
         self._private = private
         self._pace = Pace(studio.lookahead)
         self._progress = Signal()
@@ -65,7 +65,7 @@ class RenditionFlight(Flight):
 
     async def produce(self) -> None:
         began = self._studio.clock()
-        found = None if self._private else await self._studio.library.rendition(self._plan.key, self._plan.fingerprint)
+        found = None if self._private else await self._studio.library.rendition(self.plan.key, self.plan.fingerprint)
         self.looked_up.set_result(found)
         if found is not None:
             # For listeners whose look-up budget ran out before the store answered.
@@ -73,18 +73,18 @@ class RenditionFlight(Flight):
                 self._append(chunk)
             self._end()
             return
-        await self._studio.gate.charge(self._plan.characters)
+        await self._studio.gate.charge(self.plan.characters)
         try:
             await self._make(began)
         except BaseException:
-            await self._studio.gate.refund(self._plan.characters)
+            await self._studio.gate.refund(self.plan.characters)
             raise
 
     async def _make(self, began: float) -> None:
         """Synthesise, join, encode; then, when the listeners have it all, store it."""
         recipe_kept = None if self._private else asyncio.ensure_future(self._keep_recipe(began))
         assembly = Assembly(
-            self._studio, self._plan, pace=self._pace, progress=self._progress, append=self._append, private=self._private
+            self._studio, self.plan, pace=self._pace, progress=self._progress, append=self._append, private=self._private
         )
         try:
             await assembly.run()
@@ -98,7 +98,7 @@ class RenditionFlight(Flight):
     async def _keep_recipe(self, began: float) -> None:
         """At once, so that the address that is being answered works on every node, and outlives a production that fails."""
         try:
-            await self._studio.library.keep_recipe(recipe_meta(self._plan, began))
+            await self._studio.library.keep_recipe(recipe_meta(self.plan, began))
         except RefrainError:
             # Counted by the library. The audio still goes out; only the address may not outlive it.
             return
@@ -106,14 +106,14 @@ class RenditionFlight(Flight):
     async def _keep(self, began: float, assembly: Assembly) -> None:
         meta = Meta(
             kind="rendition",
-            key=self._plan.key,
-            fingerprint=self._plan.fingerprint,
-            namespace=self._plan.namespace,
-            rendition=self._plan.recipe,
-            media_type=self._plan.media_type,
-            sample_rate=self._plan.recipe.sample_rate,
+            key=self.plan.key,
+            fingerprint=self.plan.fingerprint,
+            namespace=self.plan.namespace,
+            rendition=self.plan.recipe,
+            media_type=self.plan.media_type,
+            sample_rate=self.plan.recipe.sample_rate,
             samples=assembly.samples,
-            tags=self._plan.tags,
+            tags=self.plan.tags,
             began=began,
             size=self.spool.size,
         )
@@ -125,7 +125,7 @@ class RenditionFlight(Flight):
         The spool itself stays as it was: who still reads it gets the same bytes as everybody.
         """
         head = self.spool.read(0, HEAD)
-        yield self._studio.encoders.finished(self._plan.recipe, head, self.spool.size, samples)
+        yield self._studio.encoders.finished(self.plan.recipe, head, self.spool.size, samples)
         at = len(head)
         while chunk := self.spool.read(at, READ):
             at += len(chunk)

@@ -87,6 +87,7 @@ class Audio:
         if not is_key(name):
             raise BadRequest("This is no key.", code="bad_key", param="key")
         exchange.key = name
+        await self._flow.admit()
         asked = control(exchange.fields)
         found = None if asked.no_cache else self._flow.peek(name)
         if found is not None:
@@ -100,6 +101,7 @@ class Audio:
         if exchange.method not in self.speech_methods:
             await not_allowed(exchange, self.speech_methods)
             return
+        await self._flow.admit()
         request, plan = await self._plan(exchange)
         asked = control(exchange.fields)
         private = plan.no_store or asked.no_store
@@ -118,6 +120,7 @@ class Audio:
         if exchange.method != "POST":
             await not_allowed(exchange, ("POST",))
             return
+        await self._flow.admit()
         _, plan = await self._plan(exchange)
         cached, takes = await self._flow.cached(plan)
         segments = tuple(
@@ -139,7 +142,7 @@ class Audio:
     async def _recall(self, exchange: Exchange, key: Key, asked: Control) -> None:
         """What is not in memory. HEAD, and a condition that the recipe's ETag decides, never synthesise."""
         if exchange.method == "HEAD" or is_conditional(exchange.fields):
-            known = await self._flow.describe(key)
+            known = await self._flow.describe(key, no_cache=asked.no_cache)
             if isinstance(known, Found):
                 await send_stored(exchange, known, self._clock())
                 return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from edge.http.exchange import ClientGone, Exchange
 from edge.policy.fields import refused_host, trace_id
@@ -19,17 +19,24 @@ CLIENT_GONE = 499
 """nginx's status, in logs and metrics, for a client who left before the answer began."""
 
 
-class Log(Protocol):
-    """A line of log: what happened, and its fields. structlog's `info` is one."""
+PROBES: Final = ("/healthz", "/readyz", "/metrics")
+"""Routes that are asked every few seconds by machines: counted, not logged."""
 
-    def __call__(self, event: str, **fields: Any) -> Any: ...  # noqa: ANN401 - as structlog has it
+
+class Log(Protocol):
+    """Lines of log: what happened, and its fields. `edge.log` is one, and so is structlog's logger."""
+
+    def info(self, event: str, **fields: Any) -> Any: ...  # noqa: ANN401 - a field is whatever there is to say
+
+    def error(self, event: str, **fields: Any) -> Any: ...  # noqa: ANN401 - the same
 
 
 @dataclass(slots=True)
 class Lifecycle:
     """Where this node stands between its start and its end."""
 
-    ready: bool = False
+    missing: str = "is starting"
+    """What keeps it from being ready; empty: nothing."""
     draining: bool = False
     in_flight: int = 0
     """Requests being answered."""
@@ -78,7 +85,7 @@ class Front:
         except RefrainError as error:
             await self._fail(exchange, error)
         except Exception as error:  # noqa: BLE001 - a bug of ours: a problem document, and a traceback in the log alone
-            self._log("bug", trace_id=exchange.trace_id, route=exchange.route, exc_info=error)
+            self._log.error("bug", trace_id=exchange.trace_id, route=exchange.route, exc_info=error)
             await self._fail(exchange, Internal("Something went wrong."))
 
     async def _fail(self, exchange: Exchange, error: RefrainError) -> None:
@@ -99,8 +106,10 @@ class Front:
         total = now - exchange.began
         first = exchange.first_byte_at - exchange.began if exchange.status else total
         self._metrics.answered(exchange.route, status, exchange.cache, first_byte_s=first, total_s=total, sent=exchange.sent)
+        if exchange.route in PROBES:
+            return
         # Of the text there is nothing but its length and the key, which is a keyed digest of it.
-        self._log(
+        self._log.info(
             "request",
             trace_id=exchange.trace_id,
             method=exchange.method,

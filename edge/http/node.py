@@ -98,6 +98,6 @@ class Node:
         """Whether requests should be sent here. Raises Refused: `not_ready`, `draining`."""
         if self.lifecycle.draining:
             raise Refused("The edge is stopping.", code="draining")
-        if not self.lifecycle.ready:
-            raise Refused("The edge is starting.", code="not_ready")
+        if self.lifecycle.missing:
+            raise Refused(f"The edge {self.lifecycle.missing}.", code="not_ready")
         return Health(status="ready", region=self.edge.region)

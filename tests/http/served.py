@@ -24,6 +24,18 @@ from edge.settings import Edge
 TRACE = "5" * 32
 
 
+class Lines:
+    """A log that a test can read."""
+
+    def __init__(self, lines):
+        self._lines = lines
+
+    def info(self, event, **fields):
+        self._lines.append({"event": event, **fields})
+
+    error = info
+
+
 @dataclass
 class Served:
     """An edge that listens. `loop` is its thread's: what it owns is touched there."""
@@ -32,7 +44,7 @@ class Served:
     origins: tuple[FakeOrigin, ...]
     loopback_only: bool = True
     store: DictStore = field(default_factory=DictStore)
-    lifecycle: Lifecycle = field(default_factory=lambda: Lifecycle(ready=True))
+    lifecycle: Lifecycle = field(default_factory=lambda: Lifecycle(missing=""))
     metrics: Metrics = field(default_factory=Metrics)
     lines: list[dict] = field(default_factory=list)
     stage: Stage | None = None
@@ -126,7 +138,7 @@ class Served:
             Surface(audio, node),
             lifecycle=self.lifecycle,
             metrics=self.metrics,
-            log=lambda event, **fields: self.lines.append({"event": event, **fields}),
+            log=Lines(self.lines),
             loopback_only=self.loopback_only,
             clock=self.loop.time,
             new_trace=lambda: TRACE,

@@ -30,7 +30,7 @@ def test_readiness_goes_before_health_does(served):
     assert (said.status_code, problem(said)["code"]) == (503, "draining")
     assert int(said.headers["retry-after"]) >= 1
     assert edge.get("/healthz").status_code == 200
-    edge.lifecycle.draining = edge.lifecycle.ready = False
+    edge.lifecycle.draining, edge.lifecycle.missing = False, "is starting"
     assert problem(edge.get("/readyz"))["code"] == "not_ready"
 
 
