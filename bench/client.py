@@ -89,7 +89,8 @@ class Client:
         """The JSON that a GET is answered with, or a POST where there is a body. Raises OSError where it is not."""
         reply = await self.ask(self.get(path) if body is None else self.post(path, body))
         if reply.status != 200:  # noqa: PLR2004 - OK
-            raise OSError(f"{path}: {reply.status} {reply.body[:300].decode(errors='replace')}")
+            said = f"{reply.status or 'no answer'}: {reply.body[:300].decode(errors='replace')}"
+            raise OSError(f"{self._at.geturl()}{path}: {said}")
         return json.loads(reply.body)
 
     def close(self) -> None:
@@ -166,4 +167,4 @@ class _Connection:
 def _parse(head: bytes) -> tuple[int, dict[str, str]]:
     first, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
     fields = (line.partition(":") for line in lines)
-    return int(first.split(" ", 2)[1]), {name.lower(): value.strip() for name, _, value in fields}
+    return int(first.removeprefix("HTTP/1.1 ")[:3]), {name.lower(): value.strip() for name, _, value in fields}
