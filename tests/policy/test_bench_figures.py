@@ -114,6 +114,7 @@ def test_characters_are_synthesised_once():
     assert second["characters"] == {"asked": 22, "synthesised": 0, "saved": 22}
     assert second["hits"] == {"memory": 1, "valkey": 1, "object": 1}
     assert second["hit_ratio"] == 1.0
+    assert account([cold, cold], plans, "pcm")[1]["segments"]["fresh"] == 0
     assert account([cold], plans, "opus")[0]["audio_s"]["saved"] is None
 
 
