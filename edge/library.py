@@ -18,9 +18,10 @@ from edge.shelf import READ, Parts, Shelf, Whole
 from shared.errors import Internal
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable, Sequence
+    from collections.abc import Coroutine, Sequence
 
     from edge.policy.envelope import Meta, Sealer
+    from edge.policy.pieces import Pieces
     from edge.policy.s3fifo import S3Fifo
     from edge.ports import Observer, Store
     from edge.shelf import Held
@@ -90,19 +91,23 @@ class Library:
         meta, value = await asyncio.to_thread(self._sealer.seal, meta, pcm)
         await self._keep(meta, value)
 
-    async def keep_rendition(self, meta: Meta, body: Iterable[bytes]) -> Meta:
+    async def keep_rendition(self, meta: Meta, body: Pieces) -> Meta:
         """Keep it, and its ETag with its recipe. The Meta of the rendition that is kept: the first one wins.
 
-        `body` is read to its end in a thread.
+        A long body is read twice, to be sealed and to be stored, instead of being held; it lies at home alone.
         """
-        data, (meta, value) = await asyncio.to_thread(self._seal, meta, body)
-        kept = await self._keep(meta, value)
+        if len(body) > READ:
+            meta, pieces = await asyncio.to_thread(self._sealer.seal_pieces, meta, body)
+            kept = await self._home.keep(meta, pieces) if self._home else meta
+        else:
+            data, (meta, value) = await asyncio.to_thread(self._seal, meta, body)
+            kept = await self._keep(meta, value)
+            if kept is meta:
+                self._remember(meta, data, len(value) - len(data))
         if kept.fingerprint != meta.fingerprint:
             return meta  # another recipe has this address: nothing of ours may stand there
         if self._home is not None:
             await self._home.replace(*self._sealer.seal(recipe_of(kept)))
-        if kept is meta:
-            self._remember(meta, data, len(value) - len(data))
         return kept
 
     async def keep_recipe(self, meta: Meta) -> None:
@@ -191,8 +196,8 @@ class Library:
         self._copies.add(task)
         task.add_done_callback(self._copies.discard)
 
-    def _seal(self, meta: Meta, body: Iterable[bytes]) -> tuple[bytes, tuple[Meta, bytes]]:
-        data = b"".join(body)
+    def _seal(self, meta: Meta, body: Pieces) -> tuple[bytes, tuple[Meta, bytes]]:
+        data = bytes(body)
         return data, self._sealer.seal(meta, data)
 
 

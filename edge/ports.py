@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
     from contextlib import AbstractAsyncContextManager
 
+    from edge.policy.pieces import Pieces
     from shared.keys import Key, RenditionRecipe, TakeRecipe
 
 
@@ -22,8 +23,11 @@ class Store(Protocol):
         Raises StoreError where the store cannot say.
         """
 
-    async def put(self, address: str, value: bytes, *, replace: bool = False) -> bool:
-        """Keep `value`, whole or not at all. False where there was one already: the first one wins, unless `replace`."""
+    async def put(self, address: str, value: bytes | Pieces, *, replace: bool = False) -> bool:
+        """Keep `value`, whole or not at all. False where there was one already: the first one wins, unless `replace`.
+
+        Raises StoreError where it was not kept.
+        """
 
     async def delete(self, address: str) -> None:
         """Forget it, if it is there."""

@@ -13,6 +13,7 @@ from edge.assembly import Assembly
 from edge.flights import Flight, Flights, Signal
 from edge.policy.envelope import Meta
 from edge.policy.lookahead import Pace
+from edge.policy.pieces import Pieces
 from shared.errors import RefrainError
 
 if TYPE_CHECKING:
@@ -119,14 +120,15 @@ class RenditionFlight(Flight):
         )
         await self._studio.library.keep_rendition(meta, self._finished(assembly.samples))
 
-    def _finished(self, samples: int) -> Iterator[bytes]:
+    def _finished(self, samples: int) -> Pieces:
         """The stored bytes: those that were streamed, with the header's length fields filled in.
 
         The spool itself stays as it was: who still reads it gets the same bytes as everybody.
         """
-        head = self.spool.read(0, HEAD)
-        yield self._studio.encoders.finished(self.plan.recipe, head, self.spool.size, samples)
-        at = len(head)
+        head = self._studio.encoders.finished(self.plan.recipe, self.spool.read(0, HEAD), self.spool.size, samples)
+        return Pieces(self.spool.size, head, lambda: self._spooled(len(head)))
+
+    def _spooled(self, at: int) -> Iterator[bytes]:
         while chunk := self.spool.read(at, READ):
             at += len(chunk)
             yield chunk

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from edge.answer import Tier
     from edge.policy.envelope import Meta, Sealer
+    from edge.policy.pieces import Pieces
     from edge.ports import Observer, Store
 
 READ: Final = 4 * BLOCK
@@ -75,7 +76,7 @@ class Shelf:
             raise
         return body or b""
 
-    async def settle(self, meta: Meta, value: bytes) -> Meta:
+    async def settle(self, meta: Meta, value: bytes | Pieces) -> Meta:
         """Keep `value`, unless there is one already; the Meta of that which is there now. Raises StoreError.
 
         What is there but cannot be read is replaced: it would make every look-up of this key a miss.
@@ -92,7 +93,7 @@ class Shelf:
             await self.store.put(where, value, replace=True)
         return held.meta if held else meta
 
-    async def keep(self, meta: Meta, value: bytes) -> Meta:
+    async def keep(self, meta: Meta, value: bytes | Pieces) -> Meta:
         """`settle`, where it is no harm if nothing can be kept."""
         try:
             return await self.settle(meta, value)

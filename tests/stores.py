@@ -2,7 +2,13 @@
 
 from collections import Counter
 
+from edge.policy.pieces import Pieces
 from edge.ports import StoreError
+
+
+def pieces(body, step=50_000):
+    """`body` as a flight's spool gives it."""
+    return Pieces(len(body), body[:64], lambda: (body[at : at + step] for at in range(64, len(body), step)))
 
 
 class DictStore:

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 
     from obstore.store import ObjectStore as Backend
 
+    from edge.policy.pieces import Pieces
+
 WRITE_S: Final = 5.0
-"""How long a write may take: a synthesis was paid for what it keeps, and next to nobody waits for it."""
+"""How long a write, or one part of it, may take: a synthesis was paid for what it keeps, and next to nobody waits for it."""
+PART: Final = 5 << 20
+"""Bytes that are written at once: the least that S3 takes for a part, and the most of a value that is held in memory."""
 RETRIES: Final = 2
 """Of what was refused or reset, within the timeout; the first after about 25 ms. What is slow is not asked twice here."""
 LEFTOVER_S: Final = 3600.0
@@ -31,9 +35,12 @@ CLIENT_OPTIONS: Final = frozenset({"allow_http", "allow_invalid_certificates", "
 class ObjectStore:
     """An `edge.ports.Store` that lasts. Reads and deletions end within `timeout_s`, writes within WRITE_S.
 
-    Writes are whole or not at all: folders link or rename a finished file into place, the others have one PUT. Create-if-absent
-    is `If-None-Match: *` on S3: a server that ignores it lets the last writer win instead of the first, which keeps every
-    promise but that of one ETag. Folders are not synced to the disk: a value that a power cut left short fails its verification.
+    Writes are whole or not at all: folders link or rename a finished file into place, the others have one PUT, or of a long value
+    a multipart upload, invisible until it is completed. One that breaks off is aborted; the parts of a writer that was killed are
+    for the bucket's lifecycle rule to remove. Create-if-absent is `If-None-Match: *` on S3; a server that ignores it lets the
+    last writer win instead of the first. So do uploads in parts that begin while there is nothing yet: of two at once the last
+    one stays. That keeps every promise but that of one ETag. Folders are not synced to the disk: a value that a power cut left
+    short fails its verification.
     """
 
     name = "object"
@@ -77,17 +84,19 @@ class ObjectStore:
                         return b""
                     raise
 
-    async def put(self, address: str, value: bytes, *, replace: bool = False) -> bool:
+    async def put(self, address: str, value: bytes | Pieces, *, replace: bool = False) -> bool:
         """Raises StoreError also until `open` has returned: what must last cannot be kept yet."""
         if self._backend is None:
             raise StoreError(self.name, Reason.LOADING, "is not open yet")
         import obstore  # noqa: PLC0415 - see get
 
         with _translated(self.name):
-            async with asyncio.timeout(WRITE_S):
+            async with asyncio.timeout(WRITE_S * (1 + len(value) // PART)):
+                if len(value) > PART:
+                    return await self._upload(self._backend, address, value, replace=replace)
                 try:
                     mode: Any = "overwrite" if replace else "create"
-                    await obstore.put_async(self._backend, address, value, mode=mode, use_multipart=False)
+                    await obstore.put_async(self._backend, address, bytes(value), mode=mode, use_multipart=False)
                 except obstore.exceptions.AlreadyExistsError:
                     return False
         return True
@@ -106,6 +115,21 @@ class ObjectStore:
 
     async def close(self) -> None:
         self._backend = None
+
+    async def _upload(self, backend: Backend, address: str, value: bytes | Pieces, *, replace: bool) -> bool:
+        """`put` in parts, for which obstore takes no condition."""
+        import obstore  # noqa: PLC0415 - see get
+
+        if not replace:
+            try:
+                await obstore.head_async(backend, address)
+            except FileNotFoundError:
+                pass
+            else:
+                return False
+        # One part on its way while the next one is read: more would only be held.
+        await obstore.put_async(backend, address, value, use_multipart=True, chunk_size=PART, max_concurrency=1)
+        return True
 
     def _make(self) -> Backend:
         with _translated(self.name):

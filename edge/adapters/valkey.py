@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from aiocache import RedisCache  # type: ignore[import-untyped] # it has no types
 
+    from edge.policy.pieces import Pieces
+
 T = TypeVar("T")
 
 NAMESPACE: Final = "refrain"
@@ -54,15 +56,15 @@ class ValkeyStore:
         # Values are small here, see `max_bytes`: a range is cut out of the whole.
         return None if value is None else value[start:stop]
 
-    async def put(self, address: str, value: bytes, *, replace: bool = False) -> bool:
+    async def put(self, address: str, value: bytes | Pieces, *, replace: bool = False) -> bool:
         """False also for a value of more than `max_bytes`, and until `open` has returned."""
         if self._cache is None or len(value) > self._max_bytes:
             return False
         if replace:
             # aiocache's own `set` sends SETEX, which redis has deprecated.
-            raw = self._cache.raw("set", self._cache.build_key(address), value, ex=self._ttl_s)
+            raw = self._cache.raw("set", self._cache.build_key(address), bytes(value), ex=self._ttl_s)
             return bool(await self._call(raw))
-        return await self._call(_add(self._cache, address, value, self._ttl_s))
+        return await self._call(_add(self._cache, address, bytes(value), self._ttl_s))
 
     async def delete(self, address: str) -> None:
         if self._cache is not None:

@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 from xxhash import xxh3_64
 
+from edge.policy.pieces import Pieces
 from shared.errors import Internal
 from shared.keys import RenditionRecipe, TakeRecipe  # noqa: TC001 - msgspec evaluates the annotations of Meta
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 Kind = Literal["take", "rendition", "recipe"]
 
@@ -160,15 +161,13 @@ class Sealer:
 
         Raises Internal `store_failed` where the head would be longer than MAX_HEAD.
         """
-        etag = blake2b(body, digest_size=16).hexdigest() if body else meta.etag
-        meta = msgspec.structs.replace(meta, size=len(body), etag=etag)
-        view = memoryview(body)
-        sums = b"".join(xxh3_64(view[at : at + BLOCK]).digest() for at in range(0, len(body), BLOCK))
-        head = msgspec.msgpack.encode(_Head(meta, sums))
-        if len(head) > MAX_HEAD:
-            raise Internal(f"A recipe of {len(head)} bytes is too long to be stored.", code="store_failed")
-        signed = _PREFIX.pack(_MAGIC, _VERSION, self._writes, len(head)) + head
-        return meta, b"".join((signed, _mac(self._keys[self._writes], signed), body))
+        meta, head = self._head(meta, (body,))
+        return meta, head + body
+
+    def seal_pieces(self, meta: Meta, body: Pieces) -> tuple[Meta, Pieces]:
+        """`seal` for a body that is not to be held: it is read once here, and again by whoever reads the value."""
+        meta, head = self._head(meta, body)
+        return meta, Pieces(len(head) + len(body), head, body.__iter__)
 
     def head_end(self, value: bytes) -> int:
         """How many of the value's bytes `open` needs; `value` has at least its first ones. Raises WrongEnvelope."""
@@ -202,6 +201,35 @@ class Sealer:
         if (head.meta.kind, head.meta.key) != (kind, key):
             raise WrongEnvelope(Wrong.WRONG_KEY)
         return Envelope(head.meta, head.sums, begin)
+
+    def _head(self, meta: Meta, body: Iterable[bytes]) -> tuple[Meta, bytes]:
+        """What stands before the body."""
+        size, etag, sums = _digests(body)
+        meta = msgspec.structs.replace(meta, size=size, etag=etag if size else meta.etag)
+        head = msgspec.msgpack.encode(_Head(meta, sums))
+        if len(head) > MAX_HEAD:
+            raise Internal(f"A recipe of {len(head)} bytes is too long to be stored.", code="store_failed")
+        signed = _PREFIX.pack(_MAGIC, _VERSION, self._writes, len(head)) + head
+        return meta, signed + _mac(self._keys[self._writes], signed)
+
+
+def _digests(body: Iterable[bytes]) -> tuple[int, str, bytes]:
+    """The body's size, its ETag, and the sums of its blocks, however it is cut into pieces."""
+    size, etag, block, sums = 0, blake2b(digest_size=16), xxh3_64(), bytearray()
+    for piece in body:
+        etag.update(piece)
+        view = memoryview(piece)
+        while view:
+            part = view[: BLOCK - size % BLOCK]
+            block.update(part)
+            size += len(part)
+            view = view[len(part) :]
+            if size % BLOCK == 0:
+                sums += block.digest()
+                block.reset()
+    if size % BLOCK:
+        sums += block.digest()
+    return size, etag.hexdigest(), bytes(sums)
 
 
 def _mac(key: bytes, signed: bytes) -> bytes:

@@ -5,7 +5,7 @@ import time
 
 import msgspec
 import pytest
-from stores import DictStore, Ledger
+from stores import DictStore, Ledger, pieces
 
 from edge.adapters.objects import ObjectStore
 from edge.adapters.valkey import ValkeyStore
@@ -51,7 +51,7 @@ class Node:
         return Node(**{"near": self.near, "home": self.home} | changes)
 
     async def keep(self, body=SHORT, **changes):
-        kept = await self.library.keep_rendition(meta(**changes), [body])
+        kept = await self.library.keep_rendition(meta(**changes), pieces(body))
         await self.settled()
         return kept
 
@@ -425,12 +425,12 @@ def test_without_object_storage_valkey_is_home_and_without_any_store_memory_is_a
     async def test():
         store = DictStore("valkey")
         alone = library((Tier.VALKEY, store))
-        await alone.keep_rendition(meta(), [SHORT])
+        await alone.keep_rendition(meta(), pieces(SHORT))
         later = library((Tier.VALKEY, store))
         assert (await later.rendition(KEY, "f")).tier == Tier.VALKEY
         assert (await library((Tier.VALKEY, store)).recipe(KEY)).rendition == RECIPE
         memory = library()
-        await memory.keep_rendition(meta(), [SHORT[:10], SHORT[10:]])
+        await memory.keep_rendition(meta(), pieces(SHORT))
         assert (await memory.rendition(KEY, "f")).body.data == SHORT
         assert (await memory.recipe(KEY)).rendition == RECIPE
         await memory.keep_take(meta("take"), SHORT)
@@ -458,7 +458,7 @@ def test_the_canary_tells_an_edge_with_another_address_secret():
 def test_closing_finishes_the_copies_and_closes_the_stores():
     async def test():
         node = Node()
-        await node.library.keep_rendition(meta(), [SHORT])
+        await node.library.keep_rendition(meta(), pieces(SHORT))
         await node.library.close()
         assert RENDITION_AT in node.near.values
         assert node.near.broken
