@@ -22,7 +22,7 @@ from cyclopts.validators import Number
 
 from bench import imports, servers
 from bench.client import Client
-from bench.load import poll, run
+from bench.load import run, settle
 from bench.report import Report, progress
 from edge.command.ports import HOST
 
@@ -99,12 +99,10 @@ def _fill(folder: Path) -> tuple[dict[str, str], str]:
 
 
 async def _speak(client: Client) -> str:
-    async def address() -> str:
-        reply = await client.ask(client.post("/v1/audio/speech", TEXT, cache_control="no-cache"))
-        # Valkey is given only what the object store has taken.
-        return reply.headers["content-location"] if reply.outcome in ("valkey", "object") else ""
-
-    return await poll(address, within_s=10, what="the audio in the object store")
+    """The address, once the object store has the audio: Valkey is given only what that has taken."""
+    (address,) = await settle(client, [client.post("/v1/audio/speech", TEXT, cache_control="no-cache")], "valkey", "object")
+    client.close()
+    return address
 
 
 def _start(command: Sequence[str], told: Mapping[str, str], address: str, log: Path) -> Start:

@@ -28,7 +28,7 @@ from cyclopts.validators import Number
 
 from bench import servers
 from bench.client import Client
-from bench.load import arrivals, open_loop, poll, run
+from bench.load import arrivals, open_loop, run, settle
 from bench.report import Report, milliseconds, percentiles, progress
 
 if TYPE_CHECKING:
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 SPEECH: Final = "/v1/audio/speech"
 NO_CACHE: Final = {"cache_control": "no-cache"}
-SETTLE_S: Final = 30.0
-"""Within which all texts are where they are to be found: a fresh S3 server takes a while to its first write."""
 ROWS: Final = ("memory", "valkey", "folder", "s3", "miss", "bare")
 SEED: Final = 1
 BEYOND_HITS: Final = 1_000_000
@@ -121,14 +119,7 @@ class Bench:
 
     async def _hits(self, row: str, outcome: str, client: Client, rate: float, **headers: str) -> None:
         posts = [client.post(SPEECH, body, **headers) for body in self._bodies]
-
-        async def addresses() -> list[str]:
-            """Of the texts, once all are found where they are to be measured."""
-            replies = [await client.ask(post) for post in posts]
-            settled = all(reply.outcome == outcome for reply in replies)
-            return [reply.headers["content-location"] for reply in replies] if settled else []
-
-        gets = [client.get(address, **headers) for address in await poll(addresses, within_s=SETTLE_S, what=f"all texts in {row}")]
+        gets = [client.get(address, **headers) for address in await settle(client, posts, outcome)]
         await self._measure(row, "GET", client, itertools.cycle(gets), rate, outcome)
         await self._measure(row, "POST", client, itertools.cycle(posts), rate, outcome)
         client.close()

@@ -6,18 +6,24 @@ import asyncio
 import gc
 import itertools
 import selectors
+import time
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
     from random import Random
     from typing import Any, TypeVar
 
     from bench.client import Client, Reply
 
     T = TypeVar("T")
+
+
+SETTLE_S: Final = 30.0
+"""Within which all that was said is where it is to be found: a fresh S3 server takes a while to its first write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +84,20 @@ async def closed_loop(client: Client, requests: Sequence[bytes], callers: int, t
     return [samples[index] for index in range(len(requests))]
 
 
-async def poll(condition: Callable[[], Awaitable[T]], *, within_s: float, what: str) -> T:
-    """What `condition` returns, once that is true. Raises TimeoutError with `what`."""
-    deadline = asyncio.get_running_loop().time() + within_s
-    while not (value := await condition()):
-        if asyncio.get_running_loop().time() > deadline:
-            raise TimeoutError(f"not within {within_s:g} s: {what}")
+async def settle(client: Client, requests: Sequence[bytes], *outcomes: str, within_s: float = SETTLE_S) -> list[str]:
+    """Send the requests again and again, until all are answered with one of `outcomes`. Returns the addresses of the answers.
+
+    Raises TimeoutError, with what they were answered with instead.
+    """
+    deadline = time.monotonic() + within_s
+    while True:
+        replies = [await client.ask(request) for request in requests]
+        astray = Counter(reply.outcome for reply in replies if reply.outcome not in outcomes)
+        if not astray:
+            return [reply.headers.get("content-location", "") for reply in replies]
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"after {within_s:g} s {' or '.join(outcomes)} was asked for and came as {dict(astray)}")
         await asyncio.sleep(0.02)
-    return value
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

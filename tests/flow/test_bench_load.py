@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bench.client import BROKEN, Client
-from bench.load import closed_loop, open_loop, poll, run
+from bench.load import closed_loop, open_loop, run, settle
 
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nCache-Status: refrain; hit; detail=memory\r\n\r\nabc"
 
@@ -103,12 +103,11 @@ def test_a_closed_loop_keeps_its_order_and_its_callers():
     run(main())
 
 
-def test_polling_ends():
-    async def never():
-        return 0
-
+def test_settling_asks_again_and_ends():
     async def main():
-        with pytest.raises(TimeoutError, match="the moon"):
-            await poll(never, within_s=0.05, what="the moon")
+        async with server(WHOLE.replace(b"memory", b"object"), WHOLE, *[WHOLE] * 1000) as (client, _):
+            assert await settle(client, [client.get("/")], "memory") == [""]
+            with pytest.raises(TimeoutError, match=r"valkey .*'memory': 2"):
+                await settle(client, [client.get("/")] * 2, "valkey", within_s=0.05)
 
     run(main())
