@@ -32,6 +32,7 @@ from edge.local import OpenGate, OrdinalRouter, ProcessLeases
 from edge.metrics import Metrics
 from edge.policy.envelope import Sealer
 from edge.policy.failures import Failures
+from edge.policy.fields import is_loopback
 from edge.policy.lookahead import Lookahead
 from edge.policy.plan import Planner
 from edge.policy.s3fifo import S3Fifo
@@ -153,13 +154,15 @@ def compose_flow(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> 
         text_characters=settings.edge.text_characters,
     )
     renditions: Flights[RenditionFlight] = Flights(settings.limits.flights)
-    flow = Flow(planner=planner, studio=studio, flights=renditions, stores=told, limits=settings.limits)
+    flow = Flow(planner=planner, studio=studio, flights=renditions, limits=settings.limits)
     return Parts(valkey, objects, connections, library, flow, executor, keyring.canary())
 
 
 async def run(settings: Settings) -> None:
     """Serve until SIGTERM, SIGINT or the parent's end. Raises SettingsError, or OSError where the port is taken."""
     edge, metrics, lifecycle = settings.edge, Metrics(), Lifecycle()
+    if not is_loopback(f"[{edge.host}]" if ":" in edge.host else edge.host):
+        raise SettingsError(f"edge.host: {edge.host} is open to others; without API keys an edge serves its own machine alone")
     catalogue = read_catalogue(edge.catalogue)
     parts = compose_flow(settings, catalogue, metrics)
     metrics.gauge("refrain_edge_requests_in_flight", lambda: lifecycle.in_flight)

@@ -57,6 +57,8 @@ class Log:
         self.chunks.clear()
 
     def end(self, error: RefrainError | None = None) -> None:
+        if self.ended:
+            return  # all of it can be heard; it was only not kept
         self.ended, self.error = True, error
         self._changed.notify()
 

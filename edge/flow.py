@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from edge.flights import Flights
     from edge.policy.envelope import Meta
     from edge.policy.plan import Plan, Planner
-    from edge.settings import Limits, Stores
+    from edge.settings import Limits
     from edge.studio import Studio
     from shared.keys import Key
     from shared.speech import SpeechRequest
@@ -22,13 +22,10 @@ if TYPE_CHECKING:
 class Flow:
     """Turns speech requests and keys into answers."""
 
-    def __init__(
-        self, *, planner: Planner, studio: Studio, flights: Flights[RenditionFlight], stores: Stores, limits: Limits
-    ) -> None:
+    def __init__(self, *, planner: Planner, studio: Studio, flights: Flights[RenditionFlight], limits: Limits) -> None:
         self._planner = planner
         self._studio = studio
         self._flights = flights
-        self._lookup_s = stores.lookup_ms / 1000
         self._first_byte_s = limits.first_byte_s
         self._warming: set[asyncio.Task[None]] = set()
 
@@ -117,26 +114,28 @@ class Flow:
         return flight.plan
 
     async def _fly(self, plan: Plan, timings: Timings, *, private: bool = False) -> Answer:
-        """Board the rendition's flight: what the stores have in the look-up's budget is answered whole, the rest live."""
+        """Board the rendition's flight: what its look-up finds in the stores is answered whole, what it makes live."""
         loop = asyncio.get_running_loop()
         started = loop.time()
         ident = (plan.key, plan.fingerprint)
         flight, joined = self._flights.board(ident, lambda: RenditionFlight(self._studio, plan, private=private), private=private)
         listener = Listener(flight, self._flights)
         try:
-            await asyncio.wait({flight.looked_up}, timeout=self._lookup_s)
-            timings.steps["lookup"] = (loop.time() - started) * 1000
-            if flight.looked_up.done() and (found := flight.looked_up.result()) is not None:
-                await listener.aclose()
-                return Answer(found=found, timings=timings)
-            async with asyncio.timeout(self._first_byte_s - (loop.time() - started)):
-                await listener.ready()
+            async with asyncio.timeout(self._first_byte_s):
+                # Shielded: the future is every listener's, and one that leaves must not cancel it for the others.
+                found = await asyncio.shield(flight.looked_up)
+                timings.steps["lookup"] = (loop.time() - started) * 1000
+                if found is None:
+                    await listener.ready()
         except TimeoutError:
             await listener.aclose()
             raise DeadlineExceeded("No audio came in time.") from None
         except BaseException:
             await listener.aclose()
             raise
+        if found is not None:
+            await listener.aclose()
+            return Answer(found=found, timings=timings)
         timings.steps["first_byte"] = (loop.time() - started) * 1000
         cache = Cache.BYPASS if private else Cache.COLLAPSED if joined else Cache.MISS
         return Answer(live=Live(plan.key, plan.media_type, listener, cache), timings=timings)

@@ -35,7 +35,7 @@ class RenditionFlight(Flight):
     def __init__(self, studio: Studio, plan: Plan, *, private: bool) -> None:
         super().__init__((plan.key, plan.fingerprint))
         self.looked_up: asyncio.Future[Found | None] = asyncio.get_running_loop().create_future()
-        """What the stores had; the flight goes on only if they had nothing."""
+        """What the stores had: all listeners are answered with that. The flight goes on only if they had nothing."""
         self.spool = studio.spools()
         self.ended = False
         self.error: RefrainError | None = None
@@ -51,6 +51,8 @@ class RenditionFlight(Flight):
         return self.ended
 
     def failed(self, error: RefrainError) -> None:
+        if self.ended:
+            return  # all of it can be heard; it was only not kept
         self.ended, self.error = True, error
         if not self.looked_up.done():
             self.looked_up.set_result(None)
@@ -69,10 +71,6 @@ class RenditionFlight(Flight):
         found = None if self._private else await self._studio.library.rendition(self.plan.key, self.plan.fingerprint)
         self.looked_up.set_result(found)
         if found is not None:
-            # For listeners whose look-up budget ran out before the store answered.
-            async for chunk in found.body.read():
-                self._append(chunk)
-            self._end()
             return
         await self._studio.gate.charge(self.plan.characters)
         try:

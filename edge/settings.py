@@ -61,10 +61,8 @@ class Stores(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`file:///srv/refrain`, `s3://bucket/prefix`, `gs://...`, `az://...`; empty: none."""
     object_options: dict[str, str] = {}
     """The object store's own options: `{"endpoint": "...", "region": "..."}`."""
-    lookup_ms: int = 50
-    """How long an answer waits for the stores before its flight starts."""
     timeout_ms: int = 250
-    """How long a flight waits for a store, and the socket timeout of each."""
+    """How long a look-up waits for a store, and the socket timeout of each."""
     valkey_ttl_s: int = 24 * 3600
     valkey_max_bytes: int = 1 << 20
     """The largest value that goes into Valkey."""
@@ -77,8 +75,8 @@ class Origins(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     urls: tuple[str, ...] = ()
     connect_ms: int = 1_000
-    first_frame_ms: int = 30_000
-    """How long an origin may take to its first frame."""
+    first_frame_ms: int = 14_000
+    """How long an origin may take to its first frame: twice that is less than `limits.first_byte_s`, so a second one has a turn."""
     stall_ms: int = 10_000
     """How long it may pause between two frames."""
 

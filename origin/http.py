@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import re
 import secrets
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
@@ -18,8 +17,10 @@ from starlette.routing import Route
 
 from origin import calls
 from origin.log import get as get_log
+from shared import problems
 from shared.catalogue import ListedModel, ModelList
 from shared.errors import BadRequest, Internal, NotFound, RefrainError, Refused
+from shared.trace import trace_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -33,7 +34,6 @@ log = get_log()
 MAX_BODY: Final = 1 << 20
 MAX_DRAINED: Final = 8 << 20
 """A body that is too large is read on to here before it is refused: who still sends does not read the answer."""
-_TRACE: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def routes(node: Node) -> list[Route]:
@@ -139,23 +139,13 @@ def json_response(content: object, status: int = 200) -> Response:
 async def problem(request: Request, raised: Exception) -> Response:
     """RFC 9457, from whatever was raised before the answer began."""
     error = _error(raised)
-    trace = _TRACE.fullmatch(request.headers.get("traceparent", ""))
-    content = {
-        "type": "about:blank",
-        "title": error.code,
-        "status": error.status,
-        "detail": error.message,
-        "code": error.code,
-        "retryable": error.retryable,
-        "remedy": error.remedy,
-        "trace_id": trace[1] if trace else secrets.token_hex(16),
-    } | ({"param": error.param} if error.param else {})
+    document = problems.problem(error, trace_id(request.headers.get("traceparent", "")) or secrets.token_hex(16))
     headers = dict(raised.headers or {}) if isinstance(raised, HTTPException) else {}
     if isinstance(error, Refused):
         headers["Retry-After"] = str(math.ceil(error.retry_after or 1))
     if error.code == "internal":
-        log.error("internal", path=request.url.path, trace_id=content["trace_id"], exc_info=raised)
-    return Response(msgspec.json.encode(content), error.status, headers, media_type="application/problem+json")
+        log.error("internal", path=request.url.path, trace_id=document.trace_id, exc_info=raised)
+    return Response(msgspec.json.encode(document), error.status, headers, media_type=problems.MEDIA_TYPE)
 
 
 def _error(raised: Exception) -> RefrainError:

@@ -30,6 +30,8 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True):
     """Dialects that any voice speaks when told to (CosyVoice), besides the voices' own."""
     instructions: bool = False
     """Whether `instructions` change the sound."""
+    language: bool = False
+    """Whether `language` changes the sound of a voice."""
     seed: bool = False
     """Whether `seed` changes the sound."""
     speed: tuple[float, float] | None = None

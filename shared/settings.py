@@ -19,6 +19,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 PREFIX = "REFRAIN_"
 FILE = "REFRAIN_CONFIG"
+TABLES = frozenset({"edge", "secrets", "stores", "origins", "limits", "origin"})
+"""All that the file may have: one file serves edges and origins, and each takes its own."""
 
 
 class SettingsError(Exception):
@@ -28,45 +30,40 @@ class SettingsError(Exception):
 def load(schema: type[T], environ: Mapping[str, str]) -> T:
     """The settings of `schema`, a struct of structs, from the file that REFRAIN_CONFIG names and from the environment.
 
-    Tables and settings that `schema` does not have are refused in the file by name; in the environment they may belong to
-    another program (`REFRAIN_TONE_RTF`) and are left alone. Raises SettingsError.
+    What is misspelt is refused by name: tables and settings in the file, settings of a known table in the environment. Other
+    variables (`REFRAIN_TONE_RTF`) are somebody else's. Raises SettingsError.
     """
     sections = msgspec.structs.fields(schema)
     path = environ.get(FILE, "")
     tables = _read(Path(path)) if path else {}
+    if stray := sorted(tables.keys() - TABLES):
+        raise SettingsError(f"{path}: there is no table [{stray[0]}]; there are: {', '.join(sorted(TABLES))}")
     known = {field.encode_name: field.type for field in sections}
     for name, table in _overrides(known, environ).items():
         tables.setdefault(name, {}).update(table)
-    # One file serves edges and origins: each takes its own tables.
     try:
         return msgspec.convert({name: table for name, table in tables.items() if name in known}, schema, strict=False)
     except msgspec.ValidationError as error:
         where = f"{path} or the environment" if path else "the environment"
-        message = f"{where}: {error}"
-        raise SettingsError(message) from error
+        raise SettingsError(f"{where}: {error}") from error
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        message = f"{path}: cannot be read: {error.strerror}"
-        raise SettingsError(message) from error
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"{path}: is not TOML: {error}"
-        raise SettingsError(message) from error
+        raise SettingsError(f"{path}: is not TOML: {error}") from error
 
 
 def _overrides(known: dict[str, Any], environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """What the environment says, table by table."""
     tables: dict[str, dict[str, Any]] = {}
-    for section, schema in known.items():
-        if not (isinstance(schema, type) and issubclass(schema, msgspec.Struct)):
-            continue
-        for field in msgspec.structs.fields(schema):
-            variable = f"{PREFIX}{section}__{field.name}".upper()
-            if variable in environ:
-                tables.setdefault(section, {})[field.name] = _value(environ[variable], variable)
+    for variable, text in environ.items():
+        section, separator, name = variable.removeprefix(PREFIX).lower().partition("__")
+        if variable.startswith(PREFIX) and separator and section in known:
+            tables.setdefault(section, {})[name] = _value(text, variable)
     return tables
 
 
@@ -76,5 +73,4 @@ def _value(text: str, variable: str) -> Any:  # noqa: ANN401 - a setting has any
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError as error:
-        message = f"{variable}: is not JSON: {error}"
-        raise SettingsError(message) from error
+        raise SettingsError(f"{variable}: is not JSON: {error}") from error

@@ -71,14 +71,13 @@ async def send_evicted(exchange: Exchange, recipe: Meta) -> bool:
 async def send_live(exchange: Exchange, live: Live, *, timings: Timings, more: tuple[Field, ...] = ()) -> None:
     """An unmaterialised answer: in chunks, without the last one if it fails."""
     exchange.cache = live.cache
-    headers = [
-        (b"content-type", live.media_type.encode()),
-        (b"content-location", address(live.key)),
-        NO_STORE,
-        *cache_headers(live.cache, "", timings),
-        *more,
-    ]
+    headers = [(b"content-type", live.media_type.encode()), NO_STORE, *cache_headers(live.cache, "", timings), *more]
+    if live.cache is not Cache.BYPASS:  # what is not kept has no address
+        headers.append((b"content-location", address(live.key)))
     try:
+        if exchange.scope["http_version"] in ("1.0", "1"):  # granian writes "1"
+            # There it would end with the connection, and what broke off would look complete.
+            raise BadRequest("This answer is not stored yet, and HTTP/1.0 has no chunks.", code="bad_version")
         await exchange.start(200, headers)
         async for chunk in live.chunks:
             await exchange.body(chunk, more=True)

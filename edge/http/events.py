@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from edge.http.answers import address, answer_headers
-from edge.http.problems import OpenAIError, openai_error
 from shared.errors import RefrainError
+from shared.problems import OpenAIError, openai_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from edge.http.exchange import ClientGone, Exchange
-from edge.policy.fields import refused_host, trace_id
+from edge.policy.fields import refused_host
 from shared.errors import CODES, BadRequest, Internal, RefrainError
+from shared.trace import trace_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping

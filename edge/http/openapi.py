@@ -9,10 +9,10 @@ import msgspec
 from edge.http.audio import KEY_ROUTE, PLAN_ROUTE, SPEECH_ROUTE, Address, Planned
 from edge.http.events import Delta, Done, Failed
 from edge.http.node import Health, Regions, Voices
-from edge.http.problems import Problem
 from edge.policy.formats import FORMATS
 from shared.catalogue import ModelList
 from shared.errors import CODES
+from shared.problems import Problem
 from shared.speech import SpeechRequest
 
 _JSON: Final = (SpeechRequest, Problem, Address, Planned, Delta, Done, Failed, Health, Regions, Voices, ModelList)
@@ -23,7 +23,7 @@ _REQUEST: Final = (
     *("body_too_large", "slow_body", "bad_media_type", "unknown_model", "unknown_voice", "unknown_dialect"),
 )
 _MAKING: Final = (
-    *("not_cached", "unspeakable", "revision_mismatch", "overloaded", "no_origin"),
+    *("not_cached", "unspeakable", "bad_version", "revision_mismatch", "overloaded", "no_origin"),
     *("origin_failed", "origin_cut", "origin_timeout", "bad_take", "deadline_exceeded"),
 )
 _CONDITIONS: Final = ("precondition_failed", "range_not_satisfiable")

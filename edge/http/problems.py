@@ -1,82 +1,26 @@
-"""Errors as answers: `application/problem+json` (RFC 9457), with OpenAI's `error` object beside it."""
+"""Errors as answers."""
 
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import msgspec
+
+from shared.problems import MEDIA_TYPE, problem
 
 if TYPE_CHECKING:
     from shared.errors import RefrainError
 
-MEDIA_TYPE: Final = b"application/problem+json"
-_SERVER_ERROR: Final = 500
 _BACK_OFF: Final = frozenset({429, 503})
 """Statuses that always say when to try again."""
-
-
-class OpenAIError(msgspec.Struct, frozen=True, kw_only=True):
-    """What OpenAI's clients read."""
-
-    message: str
-    type: Literal["invalid_request_error", "server_error"]
-    param: str | None
-    code: str
-
-
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a request failed."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    """Stable; `/openapi.json` lists them all."""
-    retryable: bool
-    """Whether the same request may succeed later."""
-    remedy: str
-    param: str | None
-    """The field at fault."""
-    trace_id: str
-    error: OpenAIError
-
-
-def problem(error: RefrainError, trace_id: str) -> Problem:
-    return Problem(
-        type=f"urn:refrain:problem:{error.code}",
-        title=title(error.code),
-        status=error.status,
-        detail=error.message,
-        code=error.code,
-        retryable=error.retryable,
-        remedy=error.remedy,
-        param=error.param,
-        trace_id=trace_id,
-        error=openai_error(error),
-    )
-
-
-def openai_error(error: RefrainError) -> OpenAIError:
-    return OpenAIError(
-        message=error.message,
-        type="server_error" if error.status >= _SERVER_ERROR else "invalid_request_error",
-        param=error.param,
-        code=error.code,
-    )
-
-
-def title(code: str) -> str:
-    """The code as words: the same for every occurrence, as RFC 9457 asks."""
-    return code.replace("_", " ").capitalize()
 
 
 def answer(error: RefrainError, trace_id: str, *fields: tuple[bytes, bytes]) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     """Status, header and body. `fields` go into the header too: `Allow`, `Content-Range`."""
     body = msgspec.json.encode(problem(error, trace_id))
     headers = [
-        (b"content-type", MEDIA_TYPE),
+        (b"content-type", MEDIA_TYPE.encode()),
         (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"no-store"),
         *fields,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -10,7 +9,6 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _STATUS: Final = {
     "miss": "refrain; fwd=miss; stored",
@@ -42,13 +40,6 @@ def control(fields: Mapping[str, str]) -> Control:
         return Control()
     names = {directive.partition("=")[0].strip().lower() for directive in value.split(",")}
     return Control("no-cache" in names, "no-store" in names, "only-if-cached" in names)
-
-
-def trace_id(traceparent: str) -> str | None:
-    """The trace to go on with (W3C Trace Context); None where a new one is to be started."""
-    match = _TRACEPARENT.fullmatch(traceparent)
-    # Version 00 has nothing after the flags; later ones may.
-    return match.group(1) if match and not (traceparent.startswith("00") and match.group(2)) else None
 
 
 def cache_status(cache: str, tier: str = "") -> str | None:

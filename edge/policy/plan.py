@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from shared.segments import segments
-from shared.text import canonical, fold, script
-
 from edge.policy import formats, join
 from shared.errors import Unsupported
 from shared.keys import RenditionRecipe, TakeRecipe, digest
+from shared.segments import segments
+from shared.text import canonical, fold, script
 
 if TYPE_CHECKING:
     from shared.catalogue import Catalogue, Model, Voice
@@ -78,19 +77,21 @@ class Planner:
         ignored = list(unknown)
         language = request.language or script(text)
         voice, dialect = self._voice(model, request, language)
+        named = voice.name == request.voice
         native, stretch = _speeds(model, request.speed)
         if request.instructions and not model.instructions:
             ignored.append("instructions")
         if request.seed is not None and not model.seed:
             ignored.append("seed")
-        if request.language and voice.languages and request.language not in voice.languages:
+        # It may still have chosen the voice.
+        if request.language and named and not model.language:
             ignored.append("language")
         resolved = formats.resolve(request.response_format, model.sample_rate, request.sample_rate, request.bitrate)
         pieces = segments(text, request.segmentation)
         takes = tuple(
             TakeRecipe(
                 text=fold(piece.text, model.equivalences),
-                language=_spoken(voice, language),
+                language=language if model.language else "",
                 revision=model.revision,
                 voice=voice.digest,
                 dialect="" if dialect == voice.dialect else dialect,
@@ -170,11 +171,6 @@ def _default_voice(model: Model, language: str, dialect: str) -> Voice:
         if meant is not None:
             return meant
     return model.voices[0]
-
-
-def _spoken(voice: Voice, language: str) -> str:
-    """The language that the take is spoken in: one of the voice's, where it says which it has."""
-    return language if language in voice.languages or not voice.languages else voice.languages[0]
 
 
 def _speeds(model: Model, speed: float) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from edge.policy.failures import Failures
 from edge.policy.lookahead import Lookahead
 from edge.policy.plan import Planner
 from edge.policy.s3fifo import S3Fifo
-from edge.settings import Limits, Stores
+from edge.settings import Limits
 from edge.studio import Studio
 from edge.takes import Takes
 from shared.catalogue import Catalogue, Model, Voice
@@ -86,7 +86,7 @@ class Stage:
             namespace="test",
             text_characters=10_000,
         )
-        self.flow = Flow(planner=planner, studio=studio, flights=self.renditions, stores=Stores(), limits=limits)
+        self.flow = Flow(planner=planner, studio=studio, flights=self.renditions, limits=limits)
 
     def plan(self, text, **fields):
         return self.flow.plan(SpeechRequest(input=text, response_format="pcm", sample_rate=RATE, **fields))

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.answer import Cache, Tier
-from edge.policy.fields import Control, cache_status, control, gathered, is_loopback, server_timing, trace_id
+from edge.policy.fields import Control, cache_status, control, gathered, is_loopback, server_timing
+from shared.trace import trace_id
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
