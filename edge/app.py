@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import secrets
 import signal
 import sys
@@ -188,7 +189,7 @@ async def run(settings: Settings) -> None:
         log=log,
         loopback_only=True,
         clock=time.perf_counter,
-        new_trace=lambda: secrets.token_hex(16),
+        new_trace=lambda: f"{random.getrandbits(128):032x}",
     )
     # An address that is in the object store must not be called unknown because that is still loading.
     if parts.objects is not None:

@@ -6,6 +6,8 @@ import sys
 from functools import cache
 from typing import Any
 
+import msgspec
+
 
 @cache
 def _logger() -> Any:  # noqa: ANN401 - structlog's logger has no type of its own before it is bound
@@ -16,9 +18,10 @@ def _logger() -> Any:  # noqa: ANN401 - structlog's logger has no type of its ow
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=True),  # also what separates lines in other eyes is escaped
+            # A third of the time of the standard library's, and a hit has a line of log, too.
+            structlog.processors.JSONRenderer(serializer=lambda fields, **_: msgspec.json.encode(fields, enc_hook=str)),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
     return structlog.get_logger()

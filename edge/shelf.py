@@ -23,6 +23,8 @@ READ: Final = 4 * BLOCK
 """Bytes of a body that are asked for at once. A body of at most this size comes whole with the first read."""
 FIRST: Final = READ + (64 << 10)
 """Bytes of the first read: such a body, and its head unless the text is very long."""
+PIECE: Final = 64 << 10
+"""Bytes of a long body that are given out at once. The server holds several pieces for a client who reads slowly."""
 TRIES: Final = 3
 """How often a part of a body is asked for when the answer has begun: a store's slowest reads are rarely slow twice."""
 
@@ -162,8 +164,10 @@ class Parts:
         while at < end:
             begin = at // BLOCK * BLOCK
             part = await self._part(begin, min(begin + READ, -(-end // BLOCK) * BLOCK, self.size))
-            yield part[at - begin : end - begin]
-            at = begin + len(part)
+            wanted = part[at - begin : end - begin]
+            for piece in range(0, len(wanted), PIECE):
+                yield wanted[piece : piece + PIECE]
+            at += len(wanted)
 
     async def _part(self, start: int, stop: int) -> bytes:
         if stop <= len(self._held.first):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
@@ -30,6 +31,9 @@ KEY_ROUTE: Final = "/v1/audio/{key}"
 SPEECH_ROUTE: Final = "/v1/audio/speech"
 PLAN_ROUTE: Final = "/v1/audio/plan"
 KEY_METHODS: Final = ("GET", "HEAD")
+PLANS: Final = 4096
+PLANNED_BYTES: Final = 2048
+"""Plans that are remembered, of bodies up to this size: 30 MB at most."""
 QUERY_FIELDS: Final = 64
 """More than a speech request has."""
 
@@ -77,6 +81,8 @@ class Audio:
         self._body_bytes = body_bytes
         self.speech_methods = ("GET", "POST") if speech_by_get else ("POST",)
         self._base = public_audio_base.rstrip("/")
+        # What repeats is asked in the same words, mostly: plans are pure, and take longer than the rest of a hit.
+        self._planned = lru_cache(PLANS)(self._parsed)
 
     async def by_key(self, exchange: Exchange, name: str) -> None:
         """`GET`, `HEAD /v1/audio/{key}`."""
@@ -157,12 +163,17 @@ class Audio:
     async def _plan(self, exchange: Exchange) -> tuple[SpeechRequest, Plan]:
         """What is asked for, in the body or in the query."""
         if exchange.method == "POST":
-            request, unknown = parse(await read_json(exchange, self._body_bytes))
+            body = await read_json(exchange, self._body_bytes)
+            request, plan = self._planned(body) if len(body) <= PLANNED_BYTES else self._parsed(body)
         else:
             request, unknown = parse_query(_pairs(exchange.scope["query_string"]))
-        plan = self._flow.plan(request, unknown)
+            plan = self._flow.plan(request, unknown)
         exchange.key, exchange.characters = plan.key, plan.characters
         return request, plan
+
+    def _parsed(self, body: bytes) -> tuple[SpeechRequest, Plan]:
+        request, unknown = parse(body)
+        return request, self._flow.plan(request, unknown)
 
     async def _speak(self, exchange: Exchange, request: SpeechRequest, plan: Plan, asked: Control) -> None:
         answer = await self._flow.speak(plan, no_store=asked.no_store, no_cache=asked.no_cache, only_if_cached=asked.only_if_cached)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from edge.answer import Cache
 from edge.http import problems
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     Field = tuple[bytes, bytes]
 
 T = TypeVar("T")
+
+STALL_S: Final = 60.0
+"""How long a client may take nothing of an answer, as long as nginx waits for one (`send_timeout`): it holds a production back."""
 
 
 class ClientGone(Exception):
@@ -74,7 +77,16 @@ class Exchange:
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def body(self, data: bytes, *, more: bool) -> None:
-        await self.send({"type": "http.response.body", "body": data, "more_body": more})
+        """A piece of the answer, as soon as the client has taken enough of those before. Raises ClientGone where it takes none."""
+        message = {"type": "http.response.body", "body": data, "more_body": more}
+        if not more and not self.sent:
+            await self.send(message)  # the whole answer is one piece: nothing is before it
+            return
+        try:
+            async with asyncio.timeout(STALL_S):
+                await self.send(message)
+        except TimeoutError:
+            raise ClientGone from None
 
     async def reply(self, status: int, headers: Iterable[Field], body: bytes = b"") -> None:
         """The whole answer. To HEAD it has no body."""

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +16,7 @@ from granian.log import LogLevels
 from granian.server.embed import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from edge.http.middleware import Lifecycle
     from edge.settings import Edge
@@ -28,6 +29,9 @@ CONNECTIONS: Final = 16_384
 """Connections served at once; further ones wait in the backlog."""
 HEADER_TIMEOUT_MS: Final = 75_000
 """For a head to come, and so for an idle connection to begin its next: nginx keeps them for 75 s, load balancers reuse for 60."""
+UNSENT_BYTES: Final = 128 << 10
+"""Most that the kernel takes of an answer beyond what is on its way. By default it takes 4 MB: 4 minutes of mp3, which would count
+as heard, and be made ahead of, for a listener who has long stopped to read."""
 BUFFER_BYTES: Final = 128 << 10
 """Room for a request's head, and so its bound: a text of 10,000 Chinese characters is 90 kB in a query."""
 DELAY_SHARE: Final = 0.125
@@ -73,6 +77,7 @@ async def serve(app: Application, edge: Edge, lifecycle: Lifecycle) -> None:
     server = make_server(app, edge.host, edge.port)
     serving = asyncio.create_task(server.serve())
     stopping = asyncio.create_task(stop.wait())
+    bounding = asyncio.create_task(_bound_unsent(edge.port))
     try:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if serving.done():
@@ -85,8 +90,8 @@ async def serve(app: Application, edge: Edge, lifecycle: Lifecycle) -> None:
         server.stop()  # type: ignore[no-untyped-call]  # the server's own
         await asyncio.wait({serving}, timeout=edge.drain_s * (1 - DELAY_SHARE - SETTLE_SHARE))
     finally:
-        stopping.cancel()
-        serving.cancel()
+        for task in (stopping, bounding, serving):
+            task.cancel()
 
 
 def _close_listener(port: int) -> None:
@@ -94,13 +99,31 @@ def _close_listener(port: int) -> None:
 
     It keeps the socket to itself. Its descriptor is given another socket, never connected, for it to close as its own.
     """
+    for descriptor, _ in _listeners(port):
+        with socket.socket() as blank:
+            os.dup2(blank.fileno(), descriptor, inheritable=False)
+
+
+async def _bound_unsent(port: int) -> None:
+    """Set UNSENT_BYTES on the listening socket, from which connections inherit it (Linux; elsewhere kernels hold less)."""
+    bound = sys.platform != "linux"
+    while not bound:
+        await asyncio.sleep(0.001)  # the server opens it in its own time, and tells nobody
+        for _, listener in _listeners(port):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+            bound = True
+
+
+def _listeners(port: int) -> Iterator[tuple[int, socket.socket]]:
+    """The server's listening socket among our descriptors, and its descriptor."""
     for entry in Path("/dev/fd").iterdir():
         try:
-            with socket.socket(fileno=os.dup(int(entry.name))) as found, socket.socket() as blank:
-                if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and found.getsockname()[1] == port:
-                    os.dup2(blank.fileno(), int(entry.name), inheritable=False)
+            if entry.is_socket():
+                with socket.socket(fileno=os.dup(int(entry.name))) as found:
+                    if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and found.getsockname()[1] == port:
+                        yield int(entry.name), found
         except OSError:
-            continue  # no socket, or the descriptor of this very listing
+            continue  # a connection that the server's threads have just closed
 
 
 def _refuse_taken(host: str, port: int) -> None:
