@@ -44,9 +44,10 @@ test: check  ## check, then every test
 	$(BIN)/pytest
 
 .PHONY: bench
-bench: $(VENV)/dev.stamp  ## hit rate, latency, cold start
+bench: $(VENV)/dev.stamp  ## hit rate, latency, callers of one text, cold start
 	$(BIN)/python -m bench.hitrate
 	$(BIN)/python -m bench.latency
+	$(BIN)/python -m bench.coalesce
 	$(BIN)/python -m bench.coldstart
 
 .PHONY: wire lock clean
