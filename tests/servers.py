@@ -94,7 +94,7 @@ def _written(server):
     client = {"allow_http": True, "timeout": timedelta(seconds=1)}
     try:
         store = S3Store.from_url(server.url, config=options, client_options=client, retry_config={"max_retries": 0})
-        obstore.put(store, "warm", b"", mode="create")
+        obstore.put(store, "warm", b"not empty: that would need no volume", mode="create")
     except obstore.exceptions.AlreadyExistsError:
         return True
     except obstore.exceptions.BaseError:

@@ -1,7 +1,12 @@
 """The library over its tiers: what is found, where it is copied to, and that nothing wrong is ever given out."""
 
 import asyncio
+import json
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,7 +18,7 @@ from edge.answer import Tier
 from edge.library import Library
 from edge.policy.envelope import BLOCK, Meta, Sealer
 from edge.policy.s3fifo import S3Fifo
-from edge.shelf import READ, TRIES, address
+from edge.shelf import PIECE, READ, TRIES, address
 from shared.errors import Internal
 from shared.keys import RenditionRecipe, TakeRecipe
 
@@ -308,7 +313,7 @@ def test_a_long_rendition_is_never_read_whole_and_any_range_of_it_is_right():
         for start in edges:
             for stop in (*edges, None, len(LONG) + 9):
                 assert await everything(found.body, start, stop) == LONG[start:stop]
-        assert all(len(chunk) <= READ for chunk in [chunk async for chunk in found.body.read()])
+        assert all(len(chunk) <= PIECE for chunk in [chunk async for chunk in found.body.read()])
         before = node.home.bytes_read
         await everything(found.body, 2 * READ + 5, 2 * READ + 9)
         assert node.home.bytes_read - before == BLOCK
@@ -372,7 +377,7 @@ def test_a_store_that_fails_in_mid_stream_is_asked_again_a_few_times():
         node.near.values.clear()
         found = await node.library.rendition(KEY, "f")
         stream = found.body.read()
-        assert await anext(stream) == LONG[:READ]
+        assert b"".join([await anext(stream) for _ in range(READ // PIECE)]) == LONG[:READ]
         node.home.broken = True
         with pytest.raises(Internal):
             await anext(stream)
@@ -396,6 +401,19 @@ def test_a_head_longer_than_the_first_read_is_read_on():
         assert await node.another().heard() == (Tier.OBJECT, LONG)
 
     asyncio.run(test())
+
+
+@pytest.mark.parametrize("place", ["folder", "s3"])
+def test_keeping_a_rendition_of_64_mb_holds_next_to_nothing_of_it(place, request, tmp_path):
+    """In a process of its own, for a peak counts from a process's start."""
+    url, options = tmp_path.as_uri() + "/objects", {}
+    if place == "s3":
+        server = request.getfixturevalue("s3_server")
+        url, options = server.url + "/peak", server.options
+    command = [sys.executable, str(Path(__file__).with_name("peak.py")), str(tmp_path), url, json.dumps(options)]
+    path = os.pathsep.join(sys.path)
+    grown = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, check=True, timeout=60).stdout
+    assert int(grown) < 16 << 20
 
 
 # Stores that fail

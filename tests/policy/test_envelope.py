@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.policy.envelope import BLOCK, MAX_HEAD, Meta, Sealer, Wrong, WrongEnvelope
+from edge.policy.pieces import Pieces
 from shared.errors import Internal
 from shared.keys import RenditionRecipe, TakeRecipe
 
@@ -47,6 +48,22 @@ def test_what_was_sealed_is_what_is_opened(body, text, began, seed):
     sealed, value = SEALER.seal(meta(take=take, began=began, tags=("a", "b"), epoch=3), body)
     assert sealed.size == len(body)
     assert opened(value) == (sealed, body)
+
+
+@given(BODIES, st.integers(1000, 2 * BLOCK), st.integers(0, 100))
+@settings(deadline=None)
+def test_a_body_in_pieces_is_sealed_like_the_whole(body, step, head):
+    cut = Pieces(len(body), body[:head], lambda: (body[at : at + step] for at in range(head, len(body), step)))
+    sealed, value = SEALER.seal_pieces(meta(), cut)
+    assert (sealed, bytes(value)) == SEALER.seal(meta(), body)
+    assert len(value) == len(bytes(value))
+
+
+@pytest.mark.parametrize("size", [9, 11])
+def test_pieces_that_are_too_many_or_too_few_are_no_value(size):
+    cut = Pieces(size, b"head", lambda: [b"piece", b"s"])
+    with pytest.raises(ValueError, match="missing"):
+        SEALER.seal_pieces(meta(), cut)
 
 
 @given(BODIES, st.data())
