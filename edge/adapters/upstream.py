@@ -7,7 +7,7 @@ caller has left.
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -64,7 +64,7 @@ def _client(settings: Origins) -> httpx.AsyncClient:
     import httpx  # noqa: PLC0415 - see Connections.open
 
     return httpx.AsyncClient(
-        # Reads are timed frame by frame, see HttpOrigin._timely.
+        # All else is timed by HttpOrigin: one deadline for the first frame, then frame by frame.
         timeout=httpx.Timeout(None, connect=settings.connect_ms / 1000),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=KEPT, keepalive_expiry=30),
         trust_env=False,
@@ -85,8 +85,12 @@ class HttpOrigin:
         message = SynthesizeRequest(deadline_ms=int(self._first_frame_s * 1000))
         message.segments.add(index=0, key=key, recipe=recipe_to_wire(recipe), token=token)
         frames, take = FrameReader(self.name), TakeReader(self.name, recipe.revision)
-        async with self._answer(message.SerializeToString()) as response:
-            async for data in self._timely(response.aiter_raw(), take):
+        first_by = asyncio.get_running_loop().time() + self._first_frame_s
+        async with (
+            self._answer(message.SerializeToString(), first_by) as response,
+            aclosing(self._timely(response.aiter_raw(), take, first_by)) as chunks,
+        ):
+            async for data in chunks:
                 for frame in frames.feed(data):
                     if frame.segment != 0:
                         raise OriginError("The origin answered another segment.", source=self.name)
@@ -101,12 +105,13 @@ class HttpOrigin:
         if take.verdict != "ok":
             raise OriginError(f"The origin doubts its take: {take.verdict}.", code="bad_take", source=self.name)
 
-    async def _timely(self, chunks: AsyncIterator[bytes], take: TakeReader) -> AsyncIterator[bytes]:
+    async def _timely(self, chunks: AsyncIterator[bytes], take: TakeReader, first_by: float) -> AsyncGenerator[bytes, None]:
         """The chunks, each of which must come in time: patience for the first frame, less between two."""
+        loop = asyncio.get_running_loop()
         while True:
             limit = self._stall_s if take.started else self._first_frame_s
             try:
-                async with asyncio.timeout(limit):
+                async with asyncio.timeout_at(loop.time() + limit if take.started else first_by):
                     chunk = await anext(chunks, None)
             except TimeoutError as error:
                 raise self._late(limit) from error
@@ -115,7 +120,7 @@ class HttpOrigin:
             yield chunk
 
     @asynccontextmanager
-    async def _answer(self, body: bytes) -> AsyncIterator[httpx.Response]:
+    async def _answer(self, body: bytes, first_by: float) -> AsyncIterator[httpx.Response]:
         """The origin's stream, its failures translated."""
         import httpx  # noqa: PLC0415 - see Connections.open
 
@@ -124,13 +129,13 @@ class HttpOrigin:
         request = client.build_request("POST", f"{self.name}/v1/synthesize", content=body, headers=headers)
         try:
             try:
-                async with asyncio.timeout(self._first_frame_s):
+                async with asyncio.timeout_at(first_by):
                     response = await client.send(request, stream=True)
             except TimeoutError as error:
                 raise self._late(self._first_frame_s) from error
             try:
                 if response.status_code != httpx.codes.OK:
-                    raise await self._refusal(response)
+                    raise await self._refusal(response, first_by)
                 yield response
             finally:
                 await response.aclose()
@@ -139,13 +144,15 @@ class HttpOrigin:
         except httpx.TransportError as error:
             raise OriginError("The origin's answer broke off.", code="origin_cut", source=self.name) from error
 
-    async def _refusal(self, response: httpx.Response) -> RefrainError:
-        """The error that the origin's problem document names."""
+    async def _refusal(self, response: httpx.Response, first_by: float) -> RefrainError:
+        """The error that the origin's problem document names; one that does not come in time names none."""
         body = b""
-        async for data in response.aiter_raw():
-            body += data
-            if len(body) > MAX_PROBLEM:
-                break
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(first_by):
+                async for data in response.aiter_raw():
+                    body += data
+                    if len(body) > MAX_PROBLEM:
+                        break
         try:
             code = msgspec.json.decode(body, type=Problem).code
         except msgspec.DecodeError:
