@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from edge import log
+from shared import trace
 from shared.errors import Internal, RefrainError, Refused
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Flight(ABC):
             self.failed(Refused("The flight was stopped.", code="draining"))
             raise
         except Exception as error:  # noqa: BLE001 - a fault of ours must end the flight for its listeners, too, instead of leaving them waiting
-            log.error("flight_crashed", key=self.ident[0], exc_info=error)
+            log.error("flight_crashed", trace_id=trace.current.get(), key=self.ident[0], exc_info=error)
             self.failed(Internal(f"{type(error).__name__} in a flight."))
 
     def cancel(self) -> None:
@@ -194,5 +194,4 @@ class Flights(Generic[F]):
         for flight in flights:
             flight.cancel()
         for flight in flights:
-            with suppress(asyncio.CancelledError):
-                await flight.landed()
+            await flight.landed()

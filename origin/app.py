@@ -94,10 +94,10 @@ def main() -> None:
     try:
         asyncio.run(serve(load(Settings, os.environ).origin, os.environ))
     except (SettingsError, EngineError) as error:
-        log.get().error("stopped", reason=str(error))
+        log.error("stopped", reason=str(error))
         code = WRONG_SETTINGS
     except OSError as error:
-        log.get().error("stopped", reason=str(error))
+        log.error("stopped", reason=str(error))
         code = 1
     # granian's threads may still call for the interpreter, and abort the process when they find it being torn down.
     os._exit(code)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import secrets
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
@@ -15,12 +14,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from origin import calls
-from origin.log import get as get_log
-from shared import problems
+from origin import calls, log
+from shared import problems, trace
 from shared.catalogue import ListedModel, ModelList
-from shared.errors import BadRequest, Internal, NotFound, RefrainError, Refused
-from shared.trace import trace_id
+from shared.errors import BadRequest, Internal, NotFound, RefrainError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -29,8 +26,6 @@ if TYPE_CHECKING:
 
     from origin.node import Node
 
-log = get_log()
-
 MAX_BODY: Final = 1 << 20
 MAX_DRAINED: Final = 8 << 20
 """A body that is too large is read on to here before it is refused: who still sends does not read the answer."""
@@ -38,6 +33,7 @@ MAX_DRAINED: Final = 8 << 20
 
 def routes(node: Node) -> list[Route]:
     async def synthesize(request: Request) -> ASGIApp:
+        _begin_trace(request)
         node.check_ready()
         encoding = calls.ENCODINGS.get(request.headers.get("content-type", "").partition(";")[0].strip().lower())
         if encoding is None:
@@ -139,13 +135,20 @@ def json_response(content: object, status: int = 200) -> Response:
 async def problem(request: Request, raised: Exception) -> Response:
     """RFC 9457, from whatever was raised before the answer began."""
     error = _error(raised)
-    document = problems.problem(error, trace_id(request.headers.get("traceparent", "")) or secrets.token_hex(16))
+    document = problems.problem(error, _begin_trace(request))
     headers = dict(raised.headers or {}) if isinstance(raised, HTTPException) else {}
-    if isinstance(error, Refused):
-        headers["Retry-After"] = str(math.ceil(error.retry_after or 1))
+    if (wait_s := problems.retry_after(error)) is not None:
+        headers["Retry-After"] = str(wait_s)
     if error.code == "internal":
-        log.error("internal", path=request.url.path, trace_id=document.trace_id, exc_info=raised)
+        log.error("internal", path=request.url.path, exc_info=raised)
     return Response(msgspec.json.encode(document), error.status, headers, media_type=problems.MEDIA_TYPE)
+
+
+def _begin_trace(request: Request) -> str:
+    """The caller's trace, or a new one: what this task works for from here on."""
+    current = trace.current.get() or trace.trace_id(request.headers.get("traceparent", "")) or secrets.token_hex(16)
+    trace.current.set(current)
+    return current
 
 
 def _error(raised: Exception) -> RefrainError:

@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from shared import trace
 
-def configure(level: int = logging.INFO) -> None:
+if TYPE_CHECKING:
+    from structlog.typing import EventDict
+
+
+def configure() -> None:
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            _traced,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
 
 
-def get() -> Any:  # noqa: ANN401 - structlog's logger has no type of its own before it is bound
-    return structlog.get_logger()
+def _traced(_: object, __: str, fields: EventDict) -> EventDict:
+    """With the trace that the line belongs to, if it belongs to one."""
+    if current := trace.current.get():
+        fields["trace_id"] = current
+    return fields
+
+
+_LOGGER: Any = structlog.get_logger()
+
+
+def info(event: str, **fields: Any) -> None:  # noqa: ANN401 - a field is whatever there is to say
+    _LOGGER.info(event, **fields)
+
+
+def warning(event: str, **fields: Any) -> None:  # noqa: ANN401 - see info
+    _LOGGER.warning(event, **fields)
+
+
+def error(event: str, **fields: Any) -> None:  # noqa: ANN401 - see info; `exc_info` may be an exception
+    _LOGGER.error(event, **fields)

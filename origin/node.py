@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from origin.log import get as get_log
+from origin import log
 from shared.errors import Refused
 
 if TYPE_CHECKING:
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from origin.metrics import Metrics
     from origin.slots import Slots
     from origin.takes import Takes
-
-log = get_log()
 
 
 class Node:

@@ -13,9 +13,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from origin import pcm
+from origin import log, pcm
 from origin.engines import Cut
-from origin.log import get as get_log
 from origin.metrics import Outcome
 from shared.errors import BadRequest, BadTake, DeadlineExceeded, OriginError, OriginTimeout, RefrainError, Refused, Unsupported
 from shared.keys import TakeRecipe, digest
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from origin.replay import Address, Replay
     from origin.slots import Slots
     from shared.catalogue import Model, Voice
-
-log = get_log()
 
 _CONTROLS: Final = frozenset(map(chr, range(32))) - set("\t\n\r")
 
@@ -220,12 +217,12 @@ class Takes:
         try:
             await self._speak(job, voice, take)
         except RefrainError as error:
-            log.warning("take failed", code=error.code, key=job.key, characters=len(job.recipe.text), reason=error.message)
+            log.warning("take_failed", code=error.code, key=job.key, characters=len(job.recipe.text), reason=error.message)
             return Outcome.of(error), error
         except Cut as cut:
             return Outcome.CUT, cut
-        except Exception:  # a bug in an engine, or in what it calls, must end its take and no other
-            log.exception("engine failed", key=job.key, characters=len(job.recipe.text))
+        except Exception as error:  # noqa: BLE001 - a bug in an engine, or in what it calls, must end its take and no other
+            log.error("engine_failed", key=job.key, characters=len(job.recipe.text), exc_info=error)
             return Outcome.ERROR, OriginError("The engine failed.")
         return Outcome.OK, None
 

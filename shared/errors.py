@@ -62,7 +62,7 @@ CODES: Final[dict[str, Code]] = {
     "draining": Code(503, True, "The node is stopping; try another."),
     "no_origin": Code(503, True, "No origin of the pool can be reached; try again after Retry-After seconds."),
     # origins
-    "origin_failed": Code(502, True, "The origin failed; the origin's log has the same trace id."),
+    "origin_failed": Code(502, True, "The origin failed; the logs of edge and origin say more under this trace id."),
     "origin_cut": Code(502, True, "The origin's answer broke off before its end."),
     "origin_timeout": Code(504, True, "The origin did not answer in time."),
     "bad_take": Code(502, True, "The origin's audio failed the checks; nothing was kept."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE: Final = "application/problem+json"
 _SERVER_ERROR: Final = 500
+_NOT_NOW: Final = frozenset({429, 503})
+"""Statuses that always say when to try again."""
 
 
 class OpenAIError(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +65,13 @@ def openai_error(error: RefrainError) -> OpenAIError:
         param=error.param,
         code=error.code,
     )
+
+
+def retry_after(error: RefrainError) -> int | None:
+    """Whole seconds for `Retry-After`; None: it is left out."""
+    if error.retry_after is None and error.status not in _NOT_NOW:
+        return None
+    return max(1, ceil(error.retry_after or 0))
 
 
 def title(code: str) -> str:

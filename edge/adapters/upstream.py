@@ -7,12 +7,14 @@ caller has left.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from edge.ports import Sound
+from shared import trace
 from shared.errors import OriginError, OriginTimeout, Refused, from_code
 from shared.frames import CONTENT_TYPE, FrameReader, TakeReader, recipe_to_wire
 from shared.wire_pb2 import SynthesizeRequest
@@ -126,6 +128,8 @@ class HttpOrigin:
 
         client = await self._connections.client()
         headers = {"content-type": CONTENT_TYPE, "accept": CONTENT_TYPE}
+        if current := trace.current.get():
+            headers["traceparent"] = trace.traceparent(current, secrets.token_hex(8))
         request = client.build_request("POST", f"{self.name}/v1/synthesize", content=body, headers=headers)
         try:
             try:

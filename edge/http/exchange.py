@@ -48,6 +48,8 @@ class Exchange:
         self.characters = 0
         self.code = ""
         """Of the error, if there was one."""
+        self.source = ""
+        """Where the error arose: an origin, a store."""
         self.status = 0
         """0: the answer has not begun."""
         self.sent = 0

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from edge.http.exchange import ClientGone, Exchange
 from edge.policy.fields import refused_host
+from shared import trace
 from shared.errors import CODES, BadRequest, Internal, RefrainError
-from shared.trace import trace_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from edge.http.exchange import Receive, Send
     from edge.metrics import Metrics
 
-CLIENT_GONE = 499
+CLIENT_GONE: Final = 499
 """nginx's status, in logs and metrics, for a client who left before the answer began."""
-
-
 PROBES: Final = ("/healthz", "/readyz", "/metrics")
 """Routes that are asked every few seconds by machines: counted, not logged."""
 
@@ -67,7 +65,8 @@ class Front:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send, clock=self._clock)
-        exchange.trace_id = trace_id(exchange.fields.get("traceparent", "")) or self._new_trace()
+        exchange.trace_id = trace.trace_id(exchange.fields.get("traceparent", "")) or self._new_trace()
+        trace.current.set(exchange.trace_id)  # the server gives each request a context of its own
         exchange.closing = self._lifecycle.draining
         self._lifecycle.in_flight += 1
         try:
@@ -90,9 +89,9 @@ class Front:
             await self._fail(exchange, Internal("Something went wrong."))
 
     async def _fail(self, exchange: Exchange, error: RefrainError) -> None:
-        if exchange.status:
+        if exchange.status and not exchange.complete:
             self._metrics.broken(exchange.route, error.code)
-        exchange.code = error.code
+        exchange.code, exchange.source = error.code, error.source or ""
         await exchange.fail(error)
 
     def _check_host(self, exchange: Exchange) -> None:
@@ -117,6 +116,7 @@ class Front:
             route=exchange.route,
             status=status,
             code=exchange.code,
+            source=exchange.source,
             cache=exchange.cache,
             key=exchange.key,
             characters=exchange.characters,

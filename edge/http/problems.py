@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from math import ceil
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from shared.problems import MEDIA_TYPE, problem
+from shared.problems import MEDIA_TYPE, problem, retry_after
 
 if TYPE_CHECKING:
     from shared.errors import RefrainError
-
-_BACK_OFF: Final = frozenset({429, 503})
-"""Statuses that always say when to try again."""
 
 
 def answer(error: RefrainError, trace_id: str, *fields: tuple[bytes, bytes]) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
@@ -25,6 +21,6 @@ def answer(error: RefrainError, trace_id: str, *fields: tuple[bytes, bytes]) -> 
         (b"cache-control", b"no-store"),
         *fields,
     ]
-    if error.retry_after is not None or error.status in _BACK_OFF:
-        headers.append((b"retry-after", b"%d" % max(1, ceil(error.retry_after or 0))))
+    if (wait_s := retry_after(error)) is not None:
+        headers.append((b"retry-after", b"%d" % wait_s))
     return error.status, headers, body

@@ -9,6 +9,7 @@ from xxhash import xxh3_64
 from edge.adapters.upstream import Connections, HttpOrigin
 from edge.ports import Sound
 from edge.settings import Origins
+from shared import trace
 from shared.errors import RefrainError
 from shared.frames import pack
 from shared.keys import TakeRecipe
@@ -152,3 +153,13 @@ def test_closing_the_call_is_its_cancellation():
                 await asyncio.gather(*script.calls)  # they end when we leave
 
     asyncio.run(scene())
+
+
+def test_the_trace_goes_on_to_the_origin():
+    async def scene():
+        trace.current.set("5" * 32)
+        async with origin(OK, chunk(TAKE), b"0\r\n\r\n", b"") as (upstream, script):
+            await hear(upstream)
+            return script.head.partition("traceparent: ")[2].partition("\r\n")[0]
+
+    assert trace.trace_id(asyncio.run(scene())) == "5" * 32

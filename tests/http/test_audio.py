@@ -10,6 +10,7 @@ from served import problem, spoken
 
 from edge.policy.conditions import http_date
 from shared.errors import CODES
+from shared.trace import current
 
 HELLO = voice("hello")
 STORED = {"etag", "last-modified", "age", "accept-ranges", "content-length"}
@@ -208,6 +209,21 @@ def test_a_trace_goes_through_and_the_text_is_in_no_log(edge):
     assert (line["bytes"], line["complete"]) == (len(said.content), True)
     assert said.headers["content-location"].endswith(line["key"])
     assert "secret" not in repr(edge.lines)
+
+
+def test_origins_are_asked_under_the_trace_of_who_asked_first(served):
+    class Traced(FakeOrigin):
+        def synthesize(self, recipe, key, token):
+            traces.append(current.get())
+            return super().synthesize(recipe, key, token)
+
+    traces = []
+    edge = served(Traced())
+    with edge.client() as client:
+        for at, text in enumerate(("one", "two")):
+            fields = {"traceparent": f"00-{str(at + 1) * 32}-{'6' * 16}-01"}
+            client.post("/v1/audio/speech", json=spoken(text), headers=fields).raise_for_status()
+    assert traces == ["1" * 32, "2" * 32]
 
 
 def test_metrics_have_the_contract_s_names_and_labels(served):

@@ -59,6 +59,14 @@ def test_a_bug_in_a_cold_route_is_a_problem_too(served):
     said = edge.get("/metrics")
     assert (said.status_code, problem(said)["code"]) == (500, "internal")
     assert isinstance(edge.logged(event="bug")["exc_info"], ZeroDivisionError)
+    edge.metrics.gauge("refrain_edge_requests_in_flight", lambda: 1)
+    assert "refrain_edge_broken_total{" not in edge.get("/metrics").text  # the problem was a whole answer
+
+
+def test_the_log_says_which_origin_failed(served):
+    edge = served(FakeOrigin("http://origin", script=["fail"]))
+    assert problem(edge.post())["code"] == "origin_failed"
+    assert edge.logged(code="origin_failed")["source"] == "http://origin"
 
 
 def operations():

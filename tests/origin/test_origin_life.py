@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -115,15 +116,17 @@ def test_a_port_that_is_taken_is_said():
     assert "in use" in ended.stderr.decode()
 
 
-def test_text_is_in_no_log(capfd):
+def test_the_callers_trace_is_in_the_log_and_no_text(capfd):
     with running("tone", REFRAIN_TONE_FAIL="1") as origin:
 
         async def call() -> None:
             async with client(origin) as http:
+                http.headers["traceparent"] = f"00-{'5' * 32}-{'6' * 16}-01"
                 await ask(http, segment(origin.model(), "A secret sentence."))
 
         run(call())
     written = capfd.readouterr()
-    assert "take failed" in written.err
+    failed = next(line for line in map(json.loads, written.err.splitlines()) if line["event"] == "take_failed")
+    assert failed["trace_id"] == "5" * 32
     assert "secret" not in written.err + written.out
     assert not written.out

@@ -10,15 +10,13 @@ import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from origin import log
 from origin.engines import EngineError
 from origin.engines.espeak.zygote import HEADER, HELLO
-from origin.log import get as get_log
 from shared.errors import OriginError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-log = get_log()
 
 START_S: Final = 20.0
 """To load the library from a cold disk; it takes 0.1 s from a warm one."""
@@ -108,7 +106,7 @@ class Nursery:
         raise OriginError("The engine's process dies as soon as it is started.")
 
     async def _restart(self) -> _Zygote:
-        log.warning("zygote died", action="restart")
+        log.warning("zygote_died", action="restart")
         try:
             await self.start()
         except EngineError as error:
