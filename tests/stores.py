@@ -1,6 +1,7 @@
 """A store in a dictionary, and an observer that remembers: real code behind the ports, held to the same contract tests."""
 
 from collections import Counter
+from contextlib import asynccontextmanager
 
 from edge.policy.pieces import Pieces
 from edge.ports import StoreError
@@ -9,6 +10,15 @@ from edge.ports import StoreError
 def pieces(body, step=50_000):
     """`body` as a flight's spool gives it."""
     return Pieces(len(body), body[:64], lambda: (body[at : at + step] for at in range(64, len(body), step)))
+
+
+@asynccontextmanager
+async def opened(store):
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 class DictStore:

@@ -1,12 +1,7 @@
 """The library over its tiers: what is found, where it is copied to, and that nothing wrong is ever given out."""
 
 import asyncio
-import json
-import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -401,19 +396,6 @@ def test_a_head_longer_than_the_first_read_is_read_on():
         assert await node.another().heard() == (Tier.OBJECT, LONG)
 
     asyncio.run(test())
-
-
-@pytest.mark.parametrize("place", ["folder", "s3"])
-def test_keeping_a_rendition_of_64_mb_holds_next_to_nothing_of_it(place, request, tmp_path):
-    """In a process of its own, for a peak counts from a process's start."""
-    url, options = tmp_path.as_uri() + "/objects", {}
-    if place == "s3":
-        server = request.getfixturevalue("s3_server")
-        url, options = server.url + "/peak", server.options
-    command = [sys.executable, str(Path(__file__).with_name("peak.py")), str(tmp_path), url, json.dumps(options)]
-    path = os.pathsep.join(sys.path)
-    grown = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, check=True, timeout=60).stdout
-    assert int(grown) < 16 << 20
 
 
 # Stores that fail

@@ -2,40 +2,23 @@
 
 import asyncio
 import os
-import subprocess
-import sys
-import threading
 import time
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
-from processes import eventually
-from stores import DictStore, pieces
+from stores import DictStore, opened, pieces
 
 from edge.adapters.failures import Reason
-from edge.adapters.objects import LEFTOVER_S, PART, ObjectStore
+from edge.adapters.objects import LEFTOVER_S, ObjectStore
 from edge.adapters.valkey import ValkeyStore
-from edge.policy.pieces import Pieces
 from edge.ports import StoreError
 
 TIMEOUT_S = 0.5
 """Twice the default: two busy cores should not look like a store that hangs."""
-LONG = b"".join(number.to_bytes(4, "big") for number in range(PART // 2 + 25))
-"""Two parts and a bit, no two stretches of it alike."""
 
 
 def valkey_store(server, **changes):
     return ValkeyStore(server.url, **{"timeout_s": TIMEOUT_S, "ttl_s": 60, "max_bytes": 1 << 20, "clock": time.monotonic} | changes)
-
-
-@asynccontextmanager
-async def opened(store):
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
 
 
 @pytest.fixture(params=["dict", "valkey", "folder", "s3"])
@@ -59,12 +42,6 @@ def store(request, tmp_path):
             yield made
 
     return fresh
-
-
-@pytest.fixture
-def address(request):
-    """One that no other test writes to."""
-    return f"take/ab/{abs(hash(request.node.nodeid)):040x}-{os.getpid()}"
 
 
 def held(store, test):
@@ -262,96 +239,6 @@ def test_more_callers_than_connections_wait_for_one(valkey_server, address):
 # Object storage
 
 
-@pytest.fixture(params=["folder", "s3"])
-def objects(request, tmp_path):
-    """An object store that is to be opened."""
-    if request.param == "folder":
-        return ObjectStore((tmp_path / "objects").as_uri(), {}, timeout_s=TIMEOUT_S)
-    server = request.getfixturevalue("s3_server")
-    return ObjectStore(server.url, server.options, timeout_s=TIMEOUT_S)
-
-
-def test_a_long_value_is_kept_in_parts_and_the_first_one_wins(objects, address):
-    async def test():
-        async with opened(objects) as it:
-            assert await it.put(address, pieces(LONG)) is True
-            assert await it.put(address, pieces(LONG[::-1])) is False
-            assert await _read(it, address) == LONG
-            assert await it.get(address, PART - 3, PART + 3) == LONG[PART - 3 : PART + 3]
-            assert await it.put(address, pieces(LONG[4:]), replace=True) is True
-            assert await _read(it, address) == LONG[4:]
-
-    asyncio.run(test())
-
-
-def test_of_long_values_put_at_once_one_is_kept_whole(objects, address):
-    async def test():
-        values = [LONG[8 * number :] for number in range(3)]
-        async with opened(objects) as it:
-            await asyncio.gather(*(it.put(address, pieces(value)) for value in values))
-            assert await _read(it, address) in values
-
-    asyncio.run(test())
-
-
-def test_a_long_value_that_breaks_off_is_an_error_and_leaves_nothing(objects, address, tmp_path):
-    async def test():
-        async with opened(objects) as it:
-            for broken in (Pieces(len(LONG) + 1, b"", lambda: [LONG]), Pieces(len(LONG), b"", _breaks_off)):
-                with pytest.raises(StoreError) as caught:
-                    await it.put(address, broken)
-                assert caught.value.reason is Reason.FAILED
-                assert await it.get(address, 0, 1) is None
-            assert not [path for path in tmp_path.rglob("*") if path.is_file()]
-            assert await it.put(address, pieces(LONG)) is True
-
-    asyncio.run(test())
-
-
-def test_a_long_value_whose_writer_is_cancelled_leaves_nothing(objects, address, tmp_path):
-    begun, go_on = threading.Event(), threading.Event()
-
-    def halting():
-        yield LONG[:PART]
-        begun.set()
-        go_on.wait(10)
-        yield LONG[PART:]
-
-    async def test():
-        async with opened(objects) as it:
-            writing = asyncio.create_task(it.put(address, Pieces(len(LONG), b"", halting)))
-            await asyncio.to_thread(begun.wait, 10)
-            writing.cancel()
-            await asyncio.wait({writing})
-            go_on.set()
-            await asyncio.to_thread(eventually, lambda: not [path for path in tmp_path.rglob("*") if path.is_file()])
-            assert writing.cancelled()
-            assert await it.get(address, 0, 1) is None
-
-    asyncio.run(test())
-
-
-def test_a_writer_that_was_killed_leaves_what_is_swept_and_never_taken_for_a_value(tmp_path):
-    folder = tmp_path / "take" / "ab"
-    command = [sys.executable, str(Path(__file__).with_name("halfway.py")), tmp_path.as_uri(), "take/ab/x"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
-        assert writer.stdout.readline() == b"halfway\n"
-        writer.kill()
-    (left,) = folder.iterdir()
-    assert 0 < left.stat().st_size < 2 * PART
-
-    async def test():
-        async with opened(ObjectStore(tmp_path.as_uri(), {}, timeout_s=TIMEOUT_S)) as it:
-            assert await it.get("take/ab/x") is None
-            assert await it.sweep() == 0
-            assert await it.put("take/ab/x", pieces(LONG)) is True
-            os.utime(left, (time.time() - LEFTOVER_S - 60,) * 2)
-            assert await it.sweep() == 1
-            assert await _read(it, "take/ab/x") == LONG
-
-    asyncio.run(test())
-
-
 def test_an_s3_server_that_hangs_costs_one_timeout(own_s3, address):
     async def test():
         async with opened(ObjectStore(own_s3.url, own_s3.options, timeout_s=0.25)) as it:
@@ -423,19 +310,6 @@ def test_only_old_leftovers_of_killed_writers_are_swept(tmp_path):
             assert {path.name for path in (tmp_path / "take" / "ab").iterdir()} == {"kept", "new#1"}
 
     asyncio.run(test())
-
-
-def _breaks_off():
-    yield LONG[: PART + 1]
-    raise OSError("the disk is gone")
-
-
-async def _read(it, address):
-    """A long value, in reads that are short enough for the timeout."""
-    value, at = b"", 0
-    while piece := await it.get(address, at, at + (1 << 20)):
-        value, at = value + piece, at + len(piece)
-    return value
 
 
 async def _gone(it, address):
