@@ -6,12 +6,10 @@ import asyncio
 import os
 import random
 import secrets
-import signal
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from edge import log
 from edge.adapters.encode import FFmpegEncoders
@@ -43,7 +41,7 @@ from edge.studio import Studio
 from edge.takes import Takes
 from shared.errors import RefrainError
 from shared.keys import Key, Keyring
-from shared.process import die_with, parent_gone
+from shared.process import WRONG_SETTINGS, end_with, leave
 from shared.settings import SettingsError, load
 
 if TYPE_CHECKING:
@@ -51,10 +49,6 @@ if TYPE_CHECKING:
     from edge.ports import Store
     from edge.renditions import RenditionFlight
     from shared.catalogue import Catalogue
-
-
-WRONG_SETTINGS: Final = 2
-"""Exit status that says: starting again with the same settings would fail again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,21 +189,13 @@ async def run(settings: Settings) -> None:
     if parts.objects is not None:
         await parts.objects.open()
     opening = asyncio.create_task(parts.open(lifecycle))
-    watching = asyncio.create_task(_end_with(edge.parent))  # runs once `serve` listens to signals
+    watching = asyncio.create_task(end_with(edge.parent))  # runs once `serve` listens to signals
     try:
         await serve(front, edge, lifecycle)
     finally:
         for task in (opening, watching):
             task.cancel()
         await parts.close()
-
-
-async def _end_with(parent: int) -> None:
-    """SIGTERM when `parent` is gone; 0: there is none to watch."""
-    if parent:
-        die_with(parent)
-        await parent_gone(parent)
-        signal.raise_signal(signal.SIGTERM)
 
 
 def main() -> None:
@@ -222,6 +208,4 @@ def main() -> None:
     except OSError as error:
         log.error("stopped", reason=str(error))
         code = 1
-    # granian's threads may still call for the interpreter, and abort the process when they find it being torn down.
-    sys.stderr.flush()
-    os._exit(code)
+    leave(code)

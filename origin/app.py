@@ -23,7 +23,7 @@ from origin.settings import Settings
 from origin.slots import Slots
 from origin.takes import Takes
 from shared.errors import RefrainError
-from shared.process import check_free, die_with, parent_gone
+from shared.process import WRONG_SETTINGS, check_free, end_with, leave
 from shared.settings import SettingsError, load
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
     from origin.settings import Origin
 
-WRONG_SETTINGS: Final = 2
-"""Exit status that says: starting again with the same settings would fail again."""
 CONNECTIONS: Final = 4096
 """Requests at once. granian's own number, 128, would have a few slow streams keep out the health checks."""
 
@@ -54,8 +52,6 @@ async def serve(settings: Origin, environ: Mapping[str, str]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    if settings.parent:
-        die_with(settings.parent)  # by SIGTERM, which is heard from here on
     check_free(settings.host, settings.port)
     node, app = compose(settings, environ)
     server = Server(
@@ -70,9 +66,8 @@ async def serve(settings: Origin, environ: Mapping[str, str]) -> None:
     )
     serving = asyncio.create_task(server.serve())
     ends = {serving, asyncio.create_task(stop.wait())}
-    if settings.parent:
-        ends.add(asyncio.create_task(parent_gone(settings.parent)))
     starting = asyncio.create_task(node.start())
+    watching = asyncio.create_task(end_with(settings.parent))
     try:
         await asyncio.wait({starting, *ends}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
@@ -81,7 +76,8 @@ async def serve(settings: Origin, environ: Mapping[str, str]) -> None:
         if serving.done():
             serving.result()
     finally:
-        starting.cancel()
+        for task in (starting, watching):
+            task.cancel()
         await node.drain(settings.drain_s)
         server.stop()  # type: ignore[no-untyped-call]
         await asyncio.wait({serving}, timeout=1.0)
@@ -99,5 +95,4 @@ def main() -> None:
     except OSError as error:
         log.error("stopped", reason=str(error))
         code = 1
-    # granian's threads may still call for the interpreter, and abort the process when they find it being torn down.
-    os._exit(code)
+    leave(code)

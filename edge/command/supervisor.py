@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from edge.command import CommandError
+from shared.process import WRONG_SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -22,8 +23,6 @@ HEALTHY_S: Final = 10.0
 TRIES: Final = 3
 """Deaths before it was ever ready after which a child is hopeless."""
 PROBE_S: Final = 0.05
-WRONG_SETTINGS: Final = 2
-"""The exit code of a child whose settings cannot be used: another try would not help."""
 CANNOT_START: Final = 126
 """The shell's exit code for it."""
 

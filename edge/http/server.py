@@ -15,6 +15,8 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.embed import Server
 
+from shared.process import check_free
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
@@ -70,7 +72,7 @@ async def serve(app: Application, edge: Edge, lifecycle: Lifecycle) -> None:
     To drain: not ready first; for a moment connections are still taken, each answered with `Connection: close`; then the listener
     closes; then, when those who got in have had time to ask, idle connections; what has begun has the rest of `drain_s` to end.
     """
-    _refuse_taken(edge.host, edge.port)
+    check_free(edge.host, edge.port)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -124,11 +126,3 @@ def _listeners(port: int) -> Iterator[tuple[int, socket.socket]]:
                         yield int(entry.name), found
         except OSError:
             continue  # a connection that the server's threads have just closed
-
-
-def _refuse_taken(host: str, port: int) -> None:
-    """The server listens with SO_REUSEPORT: without this, a second edge on the port would take half of the first one's requests."""
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(address)
