@@ -67,23 +67,35 @@ class Parts:
         """Load what can be loaded, in the background: what is cached is served before what synthesis needs is imported."""
         await asyncio.to_thread(log.load)
         try:
-            if self.valkey is not None:
-                await self.valkey.open()
-            if not await self.library.canary(self.canary):
-                lifecycle.missing = "has another address secret than the object store was written with"
-                log.error("not_ready", reason=lifecycle.missing)
-                return
-        except (RefrainError, ValueError) as error:
-            # What a store cannot give is a miss; it may come back.
-            log.warning("store_unusable", reason=str(error))
-        await self.connections.open()
-        lifecycle.missing = ""
+            lifecycle.missing = await self._open()
+        except Exception as error:  # noqa: BLE001 - nobody waits for this task: a bug must be told, and keep the edge from being ready
+            log.error("bug", exc_info=error)
+            lifecycle.missing = "could not be started; its log says why"
+        if lifecycle.missing:
+            log.error("not_ready", reason=lifecycle.missing)
+            return
         log.info("ready")
         if self.objects is not None:
             try:
                 await self.objects.sweep()
             except StoreError as error:
                 log.warning("sweep_failed", reason=str(error))
+
+    async def _open(self) -> str:
+        """What keeps the edge from being ready; empty: nothing."""
+        if self.valkey is not None:
+            try:
+                await self.valkey.open()
+            except ValueError as error:
+                return f"cannot use stores.valkey_url: {error}"
+        try:
+            if not await self.library.canary(self.canary):
+                return "has another address secret than the object store was written with"
+        except RefrainError as error:
+            # What a store cannot give is a miss; it may come back.
+            log.warning("store_unusable", reason=str(error))
+        await self.connections.open()
+        return ""
 
     async def close(self) -> None:
         await self.flow.close()
@@ -187,7 +199,10 @@ async def run(settings: Settings) -> None:
     )
     # An address that is in the object store must not be called unknown because that is still loading.
     if parts.objects is not None:
-        await parts.objects.open()
+        try:
+            await parts.objects.open()
+        except StoreError as error:
+            raise SettingsError(f"stores.object_url: {error}") from error
     opening = asyncio.create_task(parts.open(lifecycle))
     watching = asyncio.create_task(end_with(edge.parent))  # runs once `serve` listens to signals
     try:
