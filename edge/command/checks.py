@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets as dice
 import stat
 import time
@@ -81,17 +82,22 @@ async def stores(told: Stores) -> AsyncIterator[Finding]:
             store = ValkeyStore(
                 told.valkey_url, timeout_s=PATIENCE_S, ttl_s=60, max_bytes=told.valkey_max_bytes, clock=time.monotonic
             )
-            yield await _store(f"Valkey {told.valkey_url}", store, remedy)
+            yield await _store(f"Valkey {_shown(told.valkey_url)}", store, remedy)
         except ValueError as error:
-            yield ill(f"Valkey {told.valkey_url}: {error}", "a Valkey's URL is like redis://127.0.0.1:6379/0")
+            yield ill(f"Valkey {_shown(told.valkey_url)}: {error}", "a Valkey's URL is like redis://127.0.0.1:6379/0")
     else:
         yield Finding("Valkey: none is configured; each edge makes its own audio")
     if told.object_url:
         remedy = "correct `stores.object_url`, `stores.object_options`, or the rights; until then addresses do not last"
         objects = ObjectStore(told.object_url, told.object_options, timeout_s=PATIENCE_S)
-        yield await _store(f"object store {told.object_url}", objects, remedy)
+        yield await _store(f"object store {_shown(told.object_url)}", objects, remedy)
     else:
         yield Finding("object store: none is configured; no address outlives the edge's memory and Valkey")
+
+
+def _shown(url: str) -> str:
+    """Without the user and password in it: what a doctor says is pasted into reports."""
+    return re.sub("//[^/]*@", "//***@", url)
 
 
 async def _store(what: str, store: ValkeyStore | ObjectStore, remedy: str) -> Finding:

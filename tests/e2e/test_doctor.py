@@ -43,6 +43,7 @@ def test_what_is_well_is_said_too(tmp_path, healthy):
         ({"REFRAIN_EDGE__ALIASES": '{"tts-1": "parrot"}'}, "✗ edge.aliases: tts-1 = parrot: the catalogue has no such model"),
         ({"REFRAIN_EDGE__CATALOGUE": "/nowhere"}, "✗ edge.catalogue: /nowhere cannot be read: No such file or directory"),
         ({"REFRAIN_STORES__VALKEY_URL": "redis://127.0.0.1:1/0"}, "✗ Valkey redis://127.0.0.1:1/0: "),
+        ({"REFRAIN_STORES__VALKEY_URL": "redis://me:p@ss@127.0.0.1:1/0"}, "✗ Valkey redis://***@127.0.0.1:1/0: "),
         ({"REFRAIN_STORES__OBJECT_URL": "file:///dev/null/objects"}, "✗ object store file:///dev/null/objects: "),
         ({"REFRAIN_ORIGINS__URLS": '["http://127.0.0.1:1"]'}, "✗ origin http://127.0.0.1:1 does not answer"),
         ({"REFRAIN_EDGE__PORT": "many"}, "refrain: settings: "),
