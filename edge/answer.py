@@ -50,7 +50,7 @@ class Found:
 
 @dataclass(slots=True)
 class Timings:
-    """Milliseconds by step (`lookup`, `first_frame`, ...), for Server-Timing."""
+    """Milliseconds by step (`lookup`, `first_byte`), for Server-Timing."""
 
     steps: dict[str, float] = field(default_factory=dict)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from edge.policy.join import Joiner
@@ -118,5 +119,7 @@ class Assembly:
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
-            await asyncio.wait({future})
+            while not future.done():  # nor does a second cancellation, as at the process's end, hurry it
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait({future})
             raise

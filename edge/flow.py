@@ -61,7 +61,7 @@ class Flow:
         found = await self._studio.library.rendition(key, None, skip_memory=no_cache)
         if found is not None:
             return Answer(found=found)
-        plan = await self._known(key)
+        _, plan = await self._known(key)
         if only_if_cached:
             raise NotFound("This audio is not stored.", code="not_cached")
         return await self._fly(plan, Timings())
@@ -74,8 +74,8 @@ class Flow:
         found = await self._studio.library.rendition(key, None, skip_memory=no_cache)
         if found is not None:
             return found
-        recipe = await self._studio.library.recipe(key)
-        return recipe if recipe is not None else recipe_meta(await self._known(key), self._studio.clock())
+        meta, _ = await self._known(key)
+        return meta
 
     async def keep_recipe(self, plan: Plan) -> None:
         """Store the recipe, so that the address works before there is audio (`delivery: url`), and start making the audio.
@@ -100,18 +100,20 @@ class Flow:
         """Stop what nobody will hear any more."""
         for task in self._warming:
             task.cancel()
+        await asyncio.gather(*self._warming, return_exceptions=True)
         await self._flights.close()
         await self._studio.takes.flights.close()
 
-    async def _known(self, key: Key) -> Plan:
-        """The plan behind an address: of its recipe, or of its flight, whose recipe may still be on its way to the store."""
+    async def _known(self, key: Key) -> tuple[Meta, Plan]:
+        """What is behind an address: its recipe, or that of its flight, which may still be on its way to the store."""
+        # Looked for first: a flight that lands while the store is asked has stored its recipe, but perhaps behind our read.
+        flight = self._flights.of(key)
         meta = await self._studio.library.recipe(key)
         if meta is not None and meta.rendition is not None:
-            return self._planner.from_recipe(meta.rendition, meta.namespace)
-        flight = self._flights.of(key)
+            return meta, self._planner.from_recipe(meta.rendition, meta.namespace)
         if flight is None:
             raise NotFound("Nothing is known under this key.", code="unknown_key")
-        return flight.plan
+        return recipe_meta(flight.plan, self._studio.clock()), flight.plan
 
     async def _fly(self, plan: Plan, timings: Timings, *, private: bool = False) -> Answer:
         """Board the rendition's flight: what its look-up finds in the stores is answered whole, what it makes live."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shared.keys import Key
 
 ATTEMPTS: Final = 2
-"""Origins that a take is asked of: a second one if nothing of it was heard yet (STANDARDS: a bad take is tried once elsewhere)."""
+"""Origins that a take is asked of: a second one if nothing of it was heard yet."""
 
 
 class TakeFlight(Flight):
@@ -65,7 +65,7 @@ class TakeFlight(Flight):
             raise
 
     async def _synthesise(self, began: float, token: str) -> None:
-        """Walk the candidates until one gives a good take. Only what nobody has heard yet is tried again."""
+        """Walk the candidates until one gives a good take. Tried again is what nobody has heard, and somebody waits for."""
         recipe = self._planned.recipe
         failure: RefrainError = Refused("No origin speaks this revision.", code="no_origin", retry_after=1)
         for origin in islice(self._takes.router.candidates(self._planned.key, recipe.revision), ATTEMPTS):
@@ -73,7 +73,7 @@ class TakeFlight(Flight):
                 await self._attempt(origin, token)
             except RefrainError as error:
                 self._takes.observer.origin_call(origin.name, error.code)
-                if not error.retryable or self.log.heard:
+                if not error.retryable or self.log.heard or not self.listeners:
                     raise
                 failure = error
                 self.log.clear()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from edge.http.answers import address, answer_headers
+from edge.answer import Cache
+from edge.http.answers import NO_STORE, address, answer_headers
 from shared.errors import RefrainError
 from shared.problems import OpenAIError, openai_error
 
@@ -50,13 +51,9 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
 async def send_events(exchange: Exchange, answer: Answer, plan: Plan, more: tuple[Field, ...]) -> None:
     """The audio of `answer`, stored or live, as events."""
     exchange.cache = answer.cache
-    headers = [
-        (b"content-type", b"text/event-stream"),
-        (b"content-location", address(plan.key)),
-        (b"cache-control", b"no-store"),
-        *answer_headers(answer),
-        *more,
-    ]
+    headers = [(b"content-type", b"text/event-stream"), NO_STORE, *answer_headers(answer), *more]
+    if answer.cache is not Cache.BYPASS:  # what is not kept has no address
+        headers.append((b"content-location", address(plan.key)))
     try:
         await exchange.start(200, headers)
         async for chunk in _chunks(answer):

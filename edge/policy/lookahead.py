@@ -12,7 +12,7 @@ GUESS_S: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Lookahead:
-    """DESIGN's bound: 30 s of audio, or 8 segments, ahead of the fastest listener."""
+    """The bound, ahead of the fastest listener: so many seconds of audio, or so many segments."""
 
     seconds: float
     segments: int

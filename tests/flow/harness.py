@@ -41,13 +41,13 @@ CATALOGUE = Catalogue(
 class Stage:
     """A flow with all its parts at hand."""
 
-    def __init__(self, *origins, store, keyring=None, lookahead=None, limits=None, spool_bytes=1 << 20):
+    def __init__(self, *origins, store, keyring=None, lookahead=None, limits=None, encoders=None, spool_bytes=1 << 20):
         loop = asyncio.get_running_loop()
         limits = limits or Limits()
         tokens = count()
         self.origins = origins or (FakeOrigin(),)
         self.counts = FlowLedger()
-        self.encoders = RawEncoders()
+        self.encoders = encoders or RawEncoders()
         self.spools = []
         self.store = store
         self.library = Library(
@@ -124,3 +124,9 @@ async def read(answer):
         return b"".join([chunk async for chunk in answer.found.body.read()])
     async with aclosing(answer.live.chunks) as chunks:
         return b"".join([chunk async for chunk in chunks])
+
+
+async def settled(it):
+    """Every flight has landed."""
+    while len(it.renditions) or len(it.takes.flights):  # noqa: ASYNC110 - virtual time: a poll costs nothing
+        await asyncio.sleep(0.01)

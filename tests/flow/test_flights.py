@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 import pytest
 from fakes import RATE, FakeOrigin, SlowStore, voice
-from harness import read, stage
+from harness import read, settled, stage
 from virtual import run
 
 from edge.policy.lookahead import Lookahead
@@ -15,12 +15,6 @@ from shared.errors import BadTake, DeadlineExceeded, OriginError, RefrainError, 
 TEXT = "Mind the gap."
 NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 TEN = " ".join(f"This is sentence number {word}." for word in NUMBERS)
-
-
-async def settled(it):
-    """Every flight has landed."""
-    while len(it.renditions) or len(it.takes.flights):  # noqa: ASYNC110 - virtual time: a poll costs nothing
-        await asyncio.sleep(0.01)
 
 
 def test_a_thousand_equal_misses_cost_one_synthesis_and_one_encoder():

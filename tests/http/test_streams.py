@@ -138,3 +138,9 @@ def test_the_openai_client_speaks_and_reads_errors(edge):
             client.audio.speech.create(model="no-such", voice="one", input="openai")
         assert (wrong.value.code, wrong.value.param, wrong.value.type) == ("unknown_model", "model", "invalid_request_error")
         assert [model.id for model in client.models.list()] == ["fake"]
+
+
+@pytest.mark.parametrize("stream_format", ["audio", "sse"])
+def test_what_is_not_kept_has_no_address(edge, stream_format):
+    assert "content-location" in edge.post("kept", stream_format=stream_format).headers
+    assert "content-location" not in edge.post("not kept", stream_format=stream_format, no_store=True).headers
