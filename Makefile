@@ -34,7 +34,7 @@ setup: $(VENV)/run.stamp  ## install what `refrain up` needs into .venv
 up: setup  ## start Refrain on loopback: http://127.0.0.1:8080
 	$(BIN)/refrain up
 
-.PHONY: check test fuzz
+.PHONY: check test
 check: $(VENV)/dev.stamp  ## lint, types, import rules
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from shared.catalogue import Catalogue, ModelList
+from shared.keys import SECRET_BYTES
 from shared.settings import SettingsError
 
 
@@ -20,7 +21,7 @@ def read_secret(setting: str, path: str) -> bytes:
         raise SettingsError(f"{setting}: {path} cannot be read: {error.strerror}") from error
     except ValueError:
         raise SettingsError(f"{setting}: {path} is not hex") from None
-    if not 16 <= len(secret) <= 64:  # noqa: PLR2004 - BLAKE2b takes keys of at most 64 bytes; under 16 can be guessed
+    if len(secret) not in SECRET_BYTES:
         raise SettingsError(f"{setting}: {path} holds {len(secret)} bytes; there must be 16 to 64")
     return secret
 

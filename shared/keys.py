@@ -22,6 +22,8 @@ JOIN_VERSION: Final = 1
 """Raised when the same takes would be joined to other samples."""
 ENCODER_VERSION: Final = 1
 """Raised when the same samples would be encoded to other bytes."""
+SECRET_BYTES: Final = range(16, 65)
+"""How long a secret may be: under 16 bytes it can be guessed; BLAKE2b takes keys of at most 64."""
 _KEY: Final = re.compile(r"[0-9a-f]{40}")
 
 Field = str | int | float | None
@@ -102,9 +104,8 @@ class Keyring:
     """Makes addresses from encoded recipes with the deployment's address secret, which never rotates."""
 
     def __init__(self, secret: bytes) -> None:
-        if not 16 <= len(secret) <= 64:  # noqa: PLR2004 - BLAKE2b takes keys of at most 64 bytes; under 16 can be guessed
-            msg = "the address secret must have 16 to 64 bytes"
-            raise ValueError(msg)
+        if len(secret) not in SECRET_BYTES:
+            raise ValueError("the address secret must have 16 to 64 bytes")
         self._secret = secret
 
     def key(self, encoded: bytes) -> Key:

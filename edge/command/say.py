@@ -16,13 +16,13 @@ from rich.console import Console
 
 from edge.command import CommandError
 from edge.command.client import DEFAULT_URL, calling, expect_success, speech
+from edge.policy.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import httpx
 
-FORMATS: Final = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 PLAYERS: Final = (
     ("aplay", "-q", "-t", "raw", "-f", "S16_LE", "-c", "1", "-r", "24000", "-"),
     ("paplay", "--raw", "--format=s16le", "--channels=1", "--rate=24000"),

@@ -53,10 +53,6 @@ class Resolved:
     """Fields of the request that change nothing in this format."""
 
 
-def media_type(name: str) -> str:
-    return FORMATS[name].media_type
-
-
 def resolve(name: str, take_rate: int, sample_rate: int | None = None, bitrate: int | None = None) -> Resolved:
     """The rate and bitrate of an answer in the format `name`, made of takes at `take_rate`, as asked for or by default.
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.policy.formats import FORMATS, Resolved, media_type, resolve
+from edge.policy.formats import FORMATS, Resolved, resolve
 from shared.errors import BadRequest
 
 TAKE_RATES = st.sampled_from([8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 96000])
@@ -81,7 +81,7 @@ def test_the_ladders_of_mp3_begin_at_their_rates():
 
 
 def test_media_types():
-    assert [media_type(name) for name in ("mp3", "opus", "aac", "flac", "wav", "pcm")] == [
+    assert [FORMATS[name].media_type for name in ("mp3", "opus", "aac", "flac", "wav", "pcm")] == [
         "audio/mpeg",
         "audio/ogg",
         "audio/aac",
