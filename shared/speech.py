@@ -15,6 +15,8 @@ Segmentation = Literal["sentence", "clause", "off"]
 Delivery = Literal["audio", "url", "redirect"]
 SampleRate = Literal[8000, 16000, 22050, 24000, 32000, 44100, 48000]
 
+MAX_FIELDS: Final = 64
+"""More than a speech request has. Those that Refrain does not know are named in a header of the answer, which must not grow."""
 MAX_TAGS: Final = 16
 _TAG: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _AT: Final = re.compile(r" - at `\$\.?([^`\[]*)")
@@ -70,6 +72,8 @@ def parse(body: bytes) -> tuple[SpeechRequest, tuple[str, ...]]:
         raise BadRequest(f"The body is not JSON: {error}.", code="bad_json") from error
     if not isinstance(fields, dict):
         raise BadRequest("The body is not a JSON object.", code="bad_json")
+    if len(fields) > MAX_FIELDS:
+        raise BadRequest(f"The body has more than {MAX_FIELDS} fields.")
     return request_from(fields)
 
 

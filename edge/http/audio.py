@@ -16,7 +16,7 @@ from edge.policy.conditions import is_conditional
 from edge.policy.fields import control
 from shared.errors import BadRequest
 from shared.keys import Key, is_key
-from shared.speech import parse, parse_query
+from shared.speech import MAX_FIELDS, parse, parse_query
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +34,6 @@ KEY_METHODS: Final = ("GET", "HEAD")
 PLANS: Final = 4096
 PLANNED_BYTES: Final = 2048
 """Plans that are remembered, of bodies up to this size: 30 MB at most."""
-QUERY_FIELDS: Final = 64
-"""More than a speech request has."""
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,6 +217,6 @@ async def _reply_json(exchange: Exchange, value: msgspec.Struct, *more: Field) -
 
 def _pairs(query: bytes) -> list[tuple[str, str]]:
     try:
-        return parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="strict", max_num_fields=QUERY_FIELDS)
+        return parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError as error:  # too many fields, or bytes that are not UTF-8
         raise BadRequest(f"The query cannot be read: {error}.") from error

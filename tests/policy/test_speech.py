@@ -40,6 +40,7 @@ def test_null_is_left_out_and_unknown_fields_are_named():
         (b'{"input": "\\ud800"}', "bad_text", "input"),
         (b'{"input": "a\\udc00b"}', "bad_text", "input"),
         (b"{}", "bad_value", "input"),
+        (body(**{f"x{n}": n for n in range(64)}), "bad_request", None),
         (body(input=1), "bad_value", "input"),
         (body(input=["a"]), "bad_value", "input"),
         (body(model=""), "bad_value", "model"),
@@ -69,6 +70,10 @@ def test_a_bad_request_says_which_field_and_why(data, code, param):
     with pytest.raises(BadRequest) as raised:
         parse(data)
     assert (raised.value.code, raised.value.param) == (code, param)
+
+
+def test_as_many_fields_as_a_header_can_name_are_let_through():
+    assert len(parse(body(**{f"x{n}": n for n in range(63)}))[1]) == 63
 
 
 def test_sixteen_good_tags_are_kept():
