@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
-from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_LOOPBACK: Final = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::([0-9]{0,5}))?", re.ASCII | re.IGNORECASE)
+HIGHEST_PORT: Final = 65_535
 _STATUS: Final = {
     "miss": "refrain; fwd=miss; stored",
     "collapsed": "refrain; fwd=miss; collapsed",
@@ -70,9 +71,5 @@ def refused_host(host: str, origin: str | None, *, loopback_only: bool) -> str |
 
 def is_loopback(authority: str) -> bool:
     """Whether a Host, or the host and port of an Origin, names this machine alone."""
-    try:
-        parts = urlsplit(f"//{authority}")
-        _ = parts.port  # raises where it is no number
-    except ValueError:
-        return False
-    return parts.netloc == authority and "@" not in authority and (parts.hostname or "") in _LOOPBACK
+    named = _LOOPBACK.fullmatch(authority)
+    return named is not None and int(named[1] or 0) <= HIGHEST_PORT

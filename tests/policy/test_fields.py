@@ -83,6 +83,7 @@ def test_names_of_this_machine(authority):
         *("", ":80", "null", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "127.0.0.2"),
         *("localhost@evil.example", "evil@localhost", "localhost/", "localhost#", "localhost?", "localhost, a"),
         *("localhost:x", "localhost:99999", "::1", "[::1"),
+        *("evil.example[::1]", "[::1]evil.example", "evil.example:[::1]", "[::1]]", "localhost:80:80", "localho\u017ft"),
     ],
 )
 def test_names_of_others(authority):
