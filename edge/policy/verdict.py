@@ -43,6 +43,8 @@ class _Pace(NamedTuple):
 _SYLLABLE: Final = _Pace(0.06, 1.0)
 _LETTER: Final = _Pace(0.02, 0.6)
 _DIGIT: Final = _Pace(0.04, 1.2)
+_ZERO: Final = _Pace(0.0, 1.2)
+"""Round numbers are said without them: "a million"."""
 _SIGN: Final = _Pace(0.0, 2.0)
 _MARK: Final = _Pace(0.0, 1.0)
 _GRACE_S: Final = 3.0
@@ -154,5 +156,5 @@ def _pace(character: str) -> _Pace:
     if category[0] == "L":
         return _SYLLABLE if unicodedata.east_asian_width(character) in "WF" else _LETTER
     if category[0] == "N":
-        return _DIGIT
+        return _ZERO if character == "0" else _DIGIT
     return _SIGN if category[0] == "S" or character in "@#%&*/\\" else _MARK
