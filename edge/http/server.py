@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import sys
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 BACKLOG: Final = 4096
 """Connections that the kernel holds until they are accepted; it cuts this to net.core.somaxconn."""
 CONNECTIONS: Final = 16_384
-"""Connections served at once; further ones wait in the backlog."""
+"""Connections served at once, where there are descriptors for them; further ones wait in the backlog."""
 HEADER_TIMEOUT_MS: Final = 75_000
 """For a head to come, and so for an idle connection to begin its next: nginx keeps them for 75 s, load balancers reuse for 60."""
 UNSENT_BYTES: Final = 128 << 10
@@ -59,7 +60,7 @@ def make_server(app: Application, host: str, port: int) -> Server:
         http=HTTPModes.http1,
         websockets=False,
         backlog=BACKLOG,
-        backpressure=CONNECTIONS,
+        backpressure=_connections(),
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_MS, max_buffer_size=BUFFER_BYTES),
         log_level=LogLevels.error,
         log_dictconfig=_LOGGING,
@@ -94,6 +95,15 @@ async def serve(app: Application, edge: Edge, lifecycle: Lifecycle) -> None:
     finally:
         for task in (stopping, bounding, serving):
             task.cancel()
+
+
+def _connections() -> int:
+    """CONNECTIONS, but at most half of the descriptors that we may have.
+
+    The server takes connections until none is left, and then spins until one is free; nor is one left to ask an origin with.
+    """
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return CONNECTIONS if descriptors == resource.RLIM_INFINITY else min(CONNECTIONS, descriptors // 2)
 
 
 def _close_listener(port: int) -> None:

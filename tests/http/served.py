@@ -182,6 +182,10 @@ def _started(served):
     assert not thread.is_alive()
 
 
+def connect(url):
+    return socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=5)
+
+
 def spoken(text, **fields):
     return {"input": text, "response_format": "pcm", "sample_rate": RATE, **fields}
 

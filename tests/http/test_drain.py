@@ -1,7 +1,6 @@
 """SIGTERM: not ready first, then no more connections, and what has begun ends."""
 
 import signal
-import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ import httpx
 import pytest
 from fakes import voice
 from processes import eventually, free_ports, listens
-from served import problem, raw, spoken
+from served import connect, problem, raw, spoken
 
 TEXT = "said while it stops"
 
@@ -29,10 +28,6 @@ def edge_process(*, drain_s, rtf):
     finally:
         process.kill()
         process.wait()
-
-
-def connect(url):
-    return socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=5)
 
 
 def client(url):
