@@ -45,9 +45,7 @@ from shared.process import WRONG_SETTINGS, end_with, leave
 from shared.settings import SettingsError, load
 
 if TYPE_CHECKING:
-    from edge.answer import Found
-    from edge.ports import Store
-    from edge.renditions import RenditionFlight
+    from edge.settings import Edge, Origins, Secrets, Stores
     from shared.catalogue import Catalogue
 
 
@@ -106,14 +104,46 @@ class Parts:
 
 def compose_flow(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> Parts:
     """The flow, and all it stands on. Raises SettingsError."""
-    told = settings.stores
+    limits = settings.limits
     keyring = Keyring(read_secret("secrets.address_file", settings.secrets.address_file))
-    macs = [read_secret(f"secrets.mac_files {name}", path) for name, path in settings.secrets.mac_files.items()]
-    if not macs:
-        raise SettingsError('secrets.mac_files: name a secret that authenticates stored values: {"k1": "/path"}')
+    valkey, objects = _stores(settings.stores)
+    library = Library(
+        memory=S3Fifo(settings.stores.memory_bytes),
+        stores=[(tier, store) for tier, store in ((Tier.VALKEY, valkey), (Tier.OBJECT, objects)) if store is not None],
+        sealer=_sealer(settings.secrets),
+        observer=metrics,
+    )
+    connections = Connections(settings.origins)
+    takes = Takes(
+        library=library,
+        router=OrdinalRouter([HttpOrigin(url, connections) for url in _origins(settings.origins)]),
+        leases=ProcessLeases(lambda: secrets.token_hex(8)),
+        failures=Failures(),
+        observer=metrics,
+        clock=time.time,
+        fresh_key=lambda: Key(secrets.token_hex(20)),
+        limit=limits.flights * limits.lookahead_segments,
+    )
+    # Codecs release the GIL: as many at once as there are processors.
+    executor = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="codec")
+    studio = Studio(
+        library=library,
+        takes=takes,
+        encoders=FFmpegEncoders(),
+        spools=lambda: FileSpool(settings.stores.spool_bytes),
+        gate=OpenGate(),
+        lookahead=Lookahead(limits.lookahead_s, limits.lookahead_segments),
+        observer=metrics,
+        clock=time.time,
+        executor=executor,
+    )
+    flow = Flow(planner=_planner(settings.edge, catalogue, keyring), studio=studio, flights=Flights(limits.flights), limits=limits)
+    return Parts(valkey, objects, connections, library, flow, executor, keyring.canary())
+
+
+def _stores(told: Stores) -> tuple[ValkeyStore | None, ObjectStore | None]:
     timeout_s = told.timeout_ms / 1000
     valkey = objects = None
-    stores: list[tuple[Tier, Store]] = []
     if told.valkey_url:
         valkey = ValkeyStore(
             told.valkey_url,
@@ -122,47 +152,34 @@ def compose_flow(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> 
             max_bytes=told.valkey_max_bytes,
             clock=time.monotonic,
         )
-        stores.append((Tier.VALKEY, valkey))
     if told.object_url:
         objects = ObjectStore(told.object_url, told.object_options, timeout_s=timeout_s)
-        stores.append((Tier.OBJECT, objects))
-    memory: S3Fifo[Found] = S3Fifo(told.memory_bytes)
-    library = Library(memory=memory, stores=stores, sealer=Sealer(macs), observer=metrics)
-    connections = Connections(settings.origins)
-    takes = Takes(
-        library=library,
-        router=OrdinalRouter([HttpOrigin(url, connections) for url in settings.origins.urls]),
-        leases=ProcessLeases(lambda: secrets.token_hex(8)),
-        failures=Failures(),
-        observer=metrics,
-        clock=time.time,
-        fresh_key=lambda: Key(secrets.token_hex(20)),
-        limit=settings.limits.flights * settings.limits.lookahead_segments,
-    )
-    # Codecs release the GIL: as many at once as there are processors.
-    executor = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="codec")
-    studio = Studio(
-        library=library,
-        takes=takes,
-        encoders=FFmpegEncoders(),
-        spools=lambda: FileSpool(told.spool_bytes),
-        gate=OpenGate(),
-        lookahead=Lookahead(settings.limits.lookahead_s, settings.limits.lookahead_segments),
-        observer=metrics,
-        clock=time.time,
-        executor=executor,
-    )
-    planner = Planner(
+    return valkey, objects
+
+
+def _sealer(told: Secrets) -> Sealer:
+    macs = [read_secret(f"secrets.mac_files {name}", path) for name, path in told.mac_files.items()]
+    if not macs:
+        raise SettingsError('secrets.mac_files: name a secret that authenticates stored values: {"k1": "/path"}')
+    return Sealer(macs)
+
+
+def _origins(told: Origins) -> tuple[str, ...]:
+    for url in told.urls:
+        if not url.startswith(("http://", "https://")):
+            raise SettingsError(f"origins.urls: {url} is no HTTP address")
+    return told.urls
+
+
+def _planner(edge: Edge, catalogue: Catalogue, keyring: Keyring) -> Planner:
+    return Planner(
         catalogue=catalogue,
-        aliases=settings.edge.aliases,
-        voice_aliases=settings.edge.voice_aliases,
+        aliases=edge.aliases,
+        voice_aliases=edge.voice_aliases,
         keyring=keyring,
-        namespace=settings.edge.namespace,
-        text_characters=settings.edge.text_characters,
+        namespace=edge.namespace,
+        text_characters=edge.text_characters,
     )
-    renditions: Flights[RenditionFlight] = Flights(settings.limits.flights)
-    flow = Flow(planner=planner, studio=studio, flights=renditions, limits=settings.limits)
-    return Parts(valkey, objects, connections, library, flow, executor, keyring.canary())
 
 
 async def run(settings: Settings) -> None:

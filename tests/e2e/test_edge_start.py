@@ -33,6 +33,7 @@ def readiness(url):
     [
         ({"REFRAIN_STORES__OBJECT_URL": "file:///dev/null/objects"}, "stores.object_url: object: "),
         ({"REFRAIN_STORES__OBJECT_URL": "tape://drive"}, "stores.object_url: object: "),
+        ({"REFRAIN_ORIGINS__URLS": '["origin:8090"]'}, "origins.urls: origin:8090 is no HTTP address"),
         ({"REFRAIN_EDGE__CATALOGUE": "/nowhere"}, "edge.catalogue: /nowhere cannot be read"),
         ({"REFRAIN_EDGE__HOST": "0.0.0.0"}, "edge.host: 0.0.0.0 is open to others"),  # noqa: S104 - it is what is refused
     ],

@@ -16,6 +16,7 @@ import signal
 import socket
 import struct
 import sys
+import traceback
 from typing import Final
 
 from origin.engines.espeak.library import NORMAL_RATE, Library, LibraryError
@@ -67,6 +68,8 @@ def _fork(library: Library, descriptor: int, control: int) -> None:
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
             resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
             take(library, descriptor)
+        except BaseException:  # noqa: BLE001 - whatever it is, it must end here and be told: the caller sees a socket that closes
+            traceback.print_exc()
         finally:
             os._exit(0)
     os.close(descriptor)
