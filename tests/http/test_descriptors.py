@@ -20,7 +20,7 @@ def edge():
     """An edge that may have LIMIT descriptors: its process and its URL."""
     port = free_ports(1)
     program = [sys.executable, str(Path(__file__).with_name("drained.py")), str(port), "1", "0"]
-    process = subprocess.Popen(["sh", "-c", f'ulimit -n {LIMIT} && exec "$@"', "sh", *program])
+    process = subprocess.Popen(["/bin/sh", "-c", f'ulimit -n {LIMIT} && exec "$@"', "sh", *program])
     url = f"http://127.0.0.1:{port}"
     try:
         eventually(lambda: listens(url))
