@@ -97,7 +97,8 @@ class Spool(Protocol):
     @property
     def size(self) -> int: ...
 
-    def append(self, data: bytes) -> None: ...
+    def append(self, data: bytes) -> None:
+        """Raises Internal `store_failed` where there is no room; what came before can still be read."""
 
     def read(self, at: int, most: int) -> bytes:
         """At most `most` bytes from `at`; empty at the end."""

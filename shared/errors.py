@@ -68,7 +68,7 @@ CODES: Final[dict[str, Code]] = {
     "bad_take": Code(502, True, "The origin's audio failed the checks; nothing was kept."),
     "deadline_exceeded": Code(504, True, "The request's time ran out."),
     # us
-    "store_failed": Code(503, True, "The object store did not take a write that must last; `refrain doctor` says why."),
+    "store_failed": Code(503, True, "A write failed: `refrain doctor` looks at the object store; is there room on the disk?"),
     "internal": Code(500, True, "A fault of Refrain: please report it with the trace id."),
 }
 

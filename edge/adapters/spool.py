@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import tempfile
 
+from shared.errors import Internal
+
 
 class FileSpool:
     """An `edge.ports.Spool`. Its file has no name, so that it is gone with the process, however that ends.
@@ -27,15 +29,13 @@ class FileSpool:
         return self._file is not None
 
     def append(self, data: bytes) -> None:
-        if self._file is None and self._size + len(data) > self._memory_bytes:
-            with tempfile.TemporaryFile(prefix="refrain-") as file:
-                self._file = os.dup(file.fileno())
-            self._write(bytes(self._memory), 0)
-            self._memory = bytearray()
-        if self._file is None:
+        if self._file is None and self._size + len(data) <= self._memory_bytes:
             self._memory += data
         else:
-            self._write(data, self._size)
+            try:
+                self._append_to_file(data)
+            except OSError as error:
+                raise Internal("The disk takes no more of the audio in the making.", code="store_failed", source="spool") from error
         self._size += len(data)
 
     def read(self, at: int, most: int) -> bytes:
@@ -49,9 +49,17 @@ class FileSpool:
             os.close(self._file)
             self._file = None
 
-    def _write(self, data: bytes, at: int) -> None:
-        file = self._file
-        view = memoryview(data)
-        while view and file is not None:
-            written = os.pwrite(file, view, at)
-            view, at = view[written:], at + written
+    def _append_to_file(self, data: bytes) -> None:
+        if self._file is None:
+            with tempfile.TemporaryFile(prefix="refrain-") as file:
+                _write(file.fileno(), self._memory, 0)
+                self._file = os.dup(file.fileno())
+            self._memory = bytearray()
+        _write(self._file, data, self._size)
+
+
+def _write(file: int, data: bytes | bytearray, at: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(file, view, at)
+        view, at = view[written:], at + written

@@ -24,7 +24,7 @@ _REQUEST: Final = (
 )
 _MAKING: Final = (
     *("not_cached", "unspeakable", "bad_version", "revision_mismatch", "overloaded", "no_origin"),
-    *("origin_failed", "origin_cut", "origin_timeout", "bad_take", "deadline_exceeded"),
+    *("origin_failed", "origin_cut", "origin_timeout", "bad_take", "deadline_exceeded", "store_failed"),
 )
 _CONDITIONS: Final = ("precondition_failed", "range_not_satisfiable")
 
@@ -95,7 +95,7 @@ def _operations(speech: dict[str, Any]) -> list[_Operation]:
     key = {"name": "key", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[0-9a-f]{40}$"}}
     said = {"200": spoken, "303": address}
     ranged = {"200": whole, "206": partial, "304": same}
-    making = (*_REQUEST, *_MAKING, "store_failed")
+    making = (*_REQUEST, *_MAKING)
     return [
         _Operation("post", SPEECH_ROUTE, "Speak a text.", said, making, body=True),
         _Operation("get", SPEECH_ROUTE, "The same by GET.", said | ranged | {"200": spoken}, making + _CONDITIONS, fields),
