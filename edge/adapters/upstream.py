@@ -134,7 +134,7 @@ class HttpOrigin:
         try:
             try:
                 async with asyncio.timeout_at(first_by):
-                    response = await client.send(request, stream=True)
+                    response = await _send(client, request)
             except TimeoutError as error:
                 raise self._late(self._first_frame_s) from error
             try:
@@ -167,3 +167,29 @@ class HttpOrigin:
 
     def _late(self, limit: float) -> OriginTimeout:
         return OriginTimeout(f"No frame came for {limit:g} s.", source=self.name)
+
+
+async def _send(client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
+    """The answer, once its head is there. Whoever is cancelled earlier leaves when the request goes out, `connect_ms` at most.
+
+    httpcore keeps a connection for ever, open, that was made for a request which was cancelled before it went out
+    (encode/httpcore#1093, of 1.0.9).
+    """
+    underway = asyncio.Event()
+
+    async def follow(event: str, _: object) -> None:
+        if event == "http11.send_request_headers.started":
+            underway.set()
+
+    request.extensions["trace"] = follow
+    sending = asyncio.create_task(client.send(request, stream=True))
+    sending.add_done_callback(lambda _: underway.set())
+    try:
+        return await asyncio.shield(sending)
+    except asyncio.CancelledError:
+        await underway.wait()
+        sending.cancel()
+        await asyncio.wait({sending})
+        if not sending.cancelled() and sending.exception() is None:
+            await sending.result().aclose()
+        raise

@@ -47,6 +47,8 @@ class Scripted:
                     return
                 writer.write(piece)
             await reader.read()  # until the other side leaves
+        except asyncio.IncompleteReadError:
+            return  # it has left before it had asked
         finally:
             writer.close()
 
@@ -151,6 +153,22 @@ def test_closing_the_call_is_its_cancellation():
                 await anext(stream)
             async with asyncio.timeout(5):
                 await asyncio.gather(*script.calls)  # they end when we leave
+
+    asyncio.run(scene())
+
+
+def test_whoever_leaves_at_whatever_moment_leaves_no_connection_behind():
+    async def scene():
+        async with origin() as (upstream, script):
+            for turns in range(60):
+                leaving = asyncio.create_task(hear(upstream))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                leaving.cancel()
+                await asyncio.wait({leaving})
+            assert len(script.calls) > 1
+            async with asyncio.timeout(5):
+                await asyncio.gather(*script.calls)
 
     asyncio.run(scene())
 
