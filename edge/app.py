@@ -9,7 +9,7 @@ import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from edge import log
 from edge.adapters.encode import FFmpegEncoders
@@ -22,15 +22,15 @@ from edge.files import read_catalogue, read_secret
 from edge.flights import Flights
 from edge.flow import Flow
 from edge.http.audio import Audio
-from edge.http.middleware import Front, Lifecycle
+from edge.http.middleware import Front
 from edge.http.node import Node, Region, Regions
 from edge.http.server import serve
 from edge.http.surface import Surface
 from edge.library import Library
+from edge.lifecycle import Lifecycle
 from edge.local import OpenGate, OrdinalRouter, ProcessLeases
 from edge.metrics import Metrics
 from edge.policy.envelope import Sealer
-from edge.policy.failures import Failures
 from edge.policy.fields import is_loopback
 from edge.policy.lookahead import Lookahead
 from edge.policy.plan import Planner
@@ -47,6 +47,10 @@ from shared.settings import SettingsError, load
 if TYPE_CHECKING:
     from edge.settings import Edge, Origins, Secrets, Stores
     from shared.catalogue import Catalogue
+
+
+CANARY_S: Final = 10.0
+"""Between two attempts to ask an object store that does not answer whose it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +70,15 @@ class Parts:
         await asyncio.to_thread(log.load)
         try:
             lifecycle.missing = await self._open()
+            if not lifecycle.missing:
+                log.info("ready")
+                lifecycle.missing = await self._compare_canary()
         except Exception as error:  # noqa: BLE001 - nobody waits for this task: a bug must be told, and keep the edge from being ready
             log.error("bug", exc_info=error)
             lifecycle.missing = "could not be started; its log says why"
         if lifecycle.missing:
             log.error("not_ready", reason=lifecycle.missing)
-            return
-        log.info("ready")
-        if self.objects is not None:
+        elif self.objects is not None:
             try:
                 await self.objects.sweep()
             except StoreError as error:
@@ -86,14 +91,19 @@ class Parts:
                 await self.valkey.open()
             except ValueError as error:
                 return f"cannot use stores.valkey_url: {error}"
-        try:
-            if not await self.library.canary(self.canary):
-                return "has another address secret than the object store was written with"
-        except RefrainError as error:
-            # What a store cannot give is a miss; it may come back.
-            log.warning("store_unusable", reason=str(error))
         await self.connections.open()
         return ""
+
+    async def _compare_canary(self) -> str:
+        """What is wrong with the address secret. Asks until the object store answers: until then, what it has is a miss."""
+        while True:
+            try:
+                same = await self.library.canary(self.canary)
+            except RefrainError as error:
+                log.warning("store_unusable", reason=str(error))
+                await asyncio.sleep(CANARY_S)
+            else:
+                return "" if same else "has another address secret than the object store was written with"
 
     async def close(self) -> None:
         await self.flow.close()
@@ -114,11 +124,12 @@ def compose_flow(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> 
         observer=metrics,
     )
     connections = Connections(settings.origins)
+    gate = OpenGate()
     takes = Takes(
         library=library,
         router=OrdinalRouter([HttpOrigin(url, connections) for url in _origins(settings.origins)]),
         leases=ProcessLeases(lambda: secrets.token_hex(8)),
-        failures=Failures(),
+        gate=gate,
         observer=metrics,
         clock=time.time,
         fresh_key=lambda: Key(secrets.token_hex(20)),
@@ -131,13 +142,18 @@ def compose_flow(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> 
         takes=takes,
         encoders=FFmpegEncoders(),
         spools=lambda: FileSpool(settings.stores.spool_bytes),
-        gate=OpenGate(),
         lookahead=Lookahead(limits.lookahead_s, limits.lookahead_segments),
         observer=metrics,
         clock=time.time,
         executor=executor,
     )
-    flow = Flow(planner=_planner(settings.edge, catalogue, keyring), studio=studio, flights=Flights(limits.flights), limits=limits)
+    flow = Flow(
+        planner=_planner(settings.edge, catalogue, keyring),
+        studio=studio,
+        flights=Flights(limits.flights),
+        gate=gate,
+        limits=limits,
+    )
     return Parts(valkey, objects, connections, library, flow, executor, keyring.canary())
 
 

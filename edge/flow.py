@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from edge.flights import Flights
     from edge.policy.envelope import Meta
     from edge.policy.plan import Plan, Planner
+    from edge.ports import Gate
     from edge.settings import Limits
     from edge.studio import Studio
     from shared.keys import Key
@@ -22,16 +23,17 @@ if TYPE_CHECKING:
 class Flow:
     """Turns speech requests and keys into answers."""
 
-    def __init__(self, *, planner: Planner, studio: Studio, flights: Flights[RenditionFlight], limits: Limits) -> None:
+    def __init__(self, *, planner: Planner, studio: Studio, flights: Flights[RenditionFlight], gate: Gate, limits: Limits) -> None:
         self._planner = planner
         self._studio = studio
         self._flights = flights
+        self._gate = gate
         self._first_byte_s = limits.first_byte_s
         self._warming: set[asyncio.Task[None]] = set()
 
     async def admit(self) -> None:
         """Count the request. Raises Refused."""
-        await self._studio.gate.admit()
+        await self._gate.admit()
 
     def plan(self, request: SpeechRequest, unknown: tuple[str, ...] = ()) -> Plan:
         """Canonicalise and plan. Raises BadRequest or Unsupported."""
@@ -92,8 +94,7 @@ class Flow:
         """Whether the rendition, and which of its takes, are stored."""
         library = self._studio.library
         rendition = await library.rendition(plan.key, plan.fingerprint)
-        # One after the other: a long text's takes together are a lot of PCM.
-        takes = [await library.take(take.key, take.fingerprint) is not None for take in plan.takes]
+        takes = [await library.has_take(take.key, take.fingerprint) for take in plan.takes]
         return rendition is not None, tuple(takes)
 
     async def close(self) -> None:

@@ -14,7 +14,7 @@ import msgspec
 from edge.answer import Found, Tier
 from edge.policy.envelope import BLOCK, WrongEnvelope
 from edge.ports import StoreError
-from edge.shelf import READ, Parts, Shelf, Whole
+from edge.shelf import HEAD, READ, Parts, Shelf, Whole
 from shared.errors import Internal
 
 if TYPE_CHECKING:
@@ -79,6 +79,13 @@ class Library:
                 return held.meta, pcm
         self._observer.looked_up("none")
         return None
+
+    async def has_take(self, key: str, fingerprint: str) -> bool:
+        """Whether the take is stored, as far as its envelope tells: its PCM is not read."""
+        for shelf in self._shelves:
+            if await shelf.find("take", key, fingerprint, HEAD):
+                return True
+        return False
 
     async def recipe(self, key: str) -> Meta | None:
         """What is known of the rendition under `key`, also when its audio has expired."""

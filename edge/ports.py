@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -35,10 +36,24 @@ class Store(Protocol):
     async def close(self) -> None: ...
 
 
-class StoreError(Exception):
-    """A store that did not answer, or refused. `reason` is from the closed list that metrics use."""
+class Reason(StrEnum):
+    """Why a store did not do what it was asked to."""
 
-    def __init__(self, store: str, reason: str, message: str) -> None:
+    LOADING = "loading"
+    """Its client is still being imported, and the call cannot be a miss."""
+    TIMEOUT = "timeout"
+    OPEN = "open"
+    """It failed a moment ago, and was not asked."""
+    UNREACHABLE = "unreachable"
+    DENIED = "denied"
+    """It does not accept the credentials, or they do not allow this."""
+    FAILED = "failed"
+
+
+class StoreError(Exception):
+    """A store that did not answer, or refused."""
+
+    def __init__(self, store: str, reason: Reason, message: str) -> None:
         super().__init__(f"{store}: {message}")
         self.store = store
         self.reason = reason

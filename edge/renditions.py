@@ -72,12 +72,7 @@ class RenditionFlight(Flight):
         self.looked_up.set_result(found)
         if found is not None:
             return
-        await self._studio.gate.charge(self.plan.characters)
-        try:
-            await self._make(began)
-        except BaseException:
-            await self._studio.gate.refund(self.plan.characters)
-            raise
+        await self._make(began)
 
     async def _make(self, began: float) -> None:
         """Synthesise, join, encode; then, when the listeners have it all, store it."""

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 READ: Final = 4 * BLOCK
 """Bytes of a body that are asked for at once. A body of at most this size comes whole with the first read."""
-FIRST: Final = READ + (64 << 10)
-"""Bytes of the first read: such a body, and its head unless the text is very long."""
+HEAD: Final = 64 << 10
+"""Bytes that hold the head of a value, unless the text is very long."""
+FIRST: Final = READ + HEAD
+"""Bytes of the first read: such a body, and its head."""
 PIECE: Final = 64 << 10
 """Bytes of a long body that are given out at once. The server holds several pieces for a client who reads slowly."""
 TRIES: Final = 3
@@ -54,10 +56,13 @@ class Shelf:
         self._sealer = sealer
         self._observer = observer
 
-    async def find(self, kind: Kind, key: str, fingerprint: str | None) -> Held | None:
-        """The value under `key`, if it is the one that `fingerprint` names; None there: whichever it is."""
+    async def find(self, kind: Kind, key: str, fingerprint: str | None, first: int = FIRST) -> Held | None:
+        """The value under `key`, if it is the one that `fingerprint` names; None there: whichever it is.
+
+        `first`: how many of its bytes are read.
+        """
         try:
-            return await self._open(kind, key, fingerprint)
+            return await self._open(kind, key, fingerprint, first)
         except StoreError as error:
             self._failed(error)
         except WrongEnvelope as wrong:
@@ -110,13 +115,13 @@ class Shelf:
         except StoreError as error:
             self._failed(error)
 
-    async def _open(self, kind: Kind, key: str, fingerprint: str | None) -> Held | None:
+    async def _open(self, kind: Kind, key: str, fingerprint: str | None, first: int = FIRST) -> Held | None:
         where = address(kind, key)
-        value = await self.store.get(where, 0, FIRST)
+        value = await self.store.get(where, 0, first)
         if value is None:
             return None
         need = self._sealer.head_end(value)
-        ended = len(value) < FIRST
+        ended = len(value) < first
         if need > len(value) and not ended:
             value += await self.store.get(where, len(value), need) or b""
         envelope = self._sealer.open(value, kind, key)

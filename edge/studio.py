@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from edge.library import Library
     from edge.policy.lookahead import Lookahead
-    from edge.ports import Encoders, Gate, Observer, Spool
+    from edge.ports import Encoders, Observer, Spool
     from edge.takes import Takes
 
 
@@ -23,7 +23,6 @@ class Studio:
     takes: Takes
     encoders: Encoders
     spools: Callable[[], Spool]
-    gate: Gate
     lookahead: Lookahead
     observer: Observer
     clock: Callable[[], float]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from edge.flights import Flight, Flights, Log
 from edge.policy.envelope import Meta
+from edge.policy.failures import Failures
 from edge.policy.verdict import TakeCheck, Verdict
 from edge.ports import Sound
 from shared.errors import BadTake, OriginError, RefrainError, Refused
@@ -16,9 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from edge.library import Library
-    from edge.policy.failures import Failures
     from edge.policy.plan import PlannedTake
-    from edge.ports import Leases, Observer, Origin, Router
+    from edge.ports import Gate, Leases, Observer, Origin, Router
     from shared.keys import Key
 
 ATTEMPTS: Final = 2
@@ -32,14 +33,15 @@ class TakeFlight(Flight):
         super().__init__((planned.key, planned.fingerprint))
         self.log = Log()
         self.sound: Sound | None = None
-        """Set before the first chunk."""
+        """What the origin's first frame said; of a new attempt it is yet to come."""
         self._takes = takes
         self._planned = planned
         self._namespace = namespace
         self._private = private
 
     def worth_finishing(self) -> bool:
-        return bool(self.log.chunks) or self.log.ended
+        # A GPU that has begun is best used by finishing, if what it makes is kept.
+        return self.log.ended or (self.sound is not None and not self._private)
 
     def failed(self, error: RefrainError) -> None:
         self.log.end(error)
@@ -56,10 +58,16 @@ class TakeFlight(Flight):
                 self.log.end()
                 return
             self._takes.failures.check(self.ident, began)
+        gate, characters = self._takes.gate, len(self._planned.recipe.text)
+        await gate.charge(characters)
         try:
             async with self._takes.leases.hold(self._planned.key) as token:
                 await self._synthesise(began, token)
+        except asyncio.CancelledError:
+            await gate.refund(characters)
+            raise
         except RefrainError as error:
+            await gate.refund(characters)
             if not error.retryable and not self._private:
                 self._takes.failures.note(self.ident, error, self._takes.clock())
             raise
@@ -89,6 +97,7 @@ class TakeFlight(Flight):
         recipe = self._planned.recipe
         # Under a key of its own, an origin neither joins the take to another caller's nor replays it: fresh audio is fresh.
         key = self._takes.fresh_key() if self._private else self._planned.key
+        self.sound = None
         held: list[bytes] = []
         async with aclosing(origin.synthesize(recipe, key, token)) as stream:
             sound = await anext(stream)
@@ -141,7 +150,7 @@ class Takes:
         library: Library,
         router: Router,
         leases: Leases,
-        failures: Failures,
+        gate: Gate,
         observer: Observer,
         clock: Callable[[], float],
         fresh_key: Callable[[], Key],
@@ -150,7 +159,8 @@ class Takes:
         self.library = library
         self.router = router
         self.leases = leases
-        self.failures = failures
+        self.gate = gate
+        self.failures = Failures()
         self.observer = observer
         self.clock = clock
         self.fresh_key = fresh_key

@@ -89,7 +89,7 @@ class Take:
             if heard == len(self.pcm):
                 await self._changed.wait()
         if self.failure is not None:
-            raise self.failure
+            raise self.failure.again() if isinstance(self.failure, RefrainError) else Cut()
 
     async def _begun(self, deadline: float) -> None:
         try:

@@ -38,8 +38,6 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True):
     """The range of speeds the engine speaks by itself; others are stretched. None: all are stretched."""
     equivalences: tuple[str, ...] = ()
     """What this engine's front end does not tell apart: see `shared.text.EQUIVALENCES`."""
-    reproducible: bool = True
-    """Whether the same recipe gives the same samples every time."""
 
     def voice(self, name: str) -> Voice | None:
         return next((voice for voice in self.voices if voice.name == name), None)

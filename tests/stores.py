@@ -4,7 +4,7 @@ from collections import Counter
 from contextlib import asynccontextmanager
 
 from edge.policy.pieces import Pieces
-from edge.ports import StoreError
+from edge.ports import Reason, StoreError
 
 
 def pieces(body, step=50_000):
@@ -56,7 +56,7 @@ class DictStore:
 
     def _answer(self):
         if self.broken:
-            raise StoreError(self.name, "failed", "as told")
+            raise StoreError(self.name, Reason.FAILED, "as told")
 
 
 class Ledger:

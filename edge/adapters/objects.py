@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
-from edge.adapters.failures import Reason
-from edge.ports import StoreError
+from edge.ports import Reason, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,8 @@ import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from edge.adapters.failures import Reason
 from edge.policy.breaker import Breaker
-from edge.ports import StoreError
+from edge.ports import Reason, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from edge.http.exchange import ClientGone, Exchange
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
     from edge.http.exchange import Receive, Send
+    from edge.lifecycle import Lifecycle
     from edge.metrics import Metrics
 
 CLIENT_GONE: Final = 499
@@ -28,17 +28,6 @@ class Log(Protocol):
     def info(self, event: str, **fields: Any) -> Any: ...  # noqa: ANN401 - a field is whatever there is to say
 
     def error(self, event: str, **fields: Any) -> Any: ...  # noqa: ANN401 - the same
-
-
-@dataclass(slots=True)
-class Lifecycle:
-    """Where this node stands between its start and its end."""
-
-    missing: str = "is starting"
-    """What keeps it from being ready; empty: nothing."""
-    draining: bool = False
-    in_flight: int = 0
-    """Requests being answered."""
 
 
 class Front:

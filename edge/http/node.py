@@ -13,7 +13,7 @@ from shared.errors import Refused
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.http.middleware import Lifecycle
+    from edge.lifecycle import Lifecycle
     from edge.metrics import Metrics
     from edge.settings import Edge
 

@@ -21,7 +21,7 @@ from shared.process import check_free
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from edge.http.middleware import Lifecycle
+    from edge.lifecycle import Lifecycle
     from edge.settings import Edge
 
     Application = Callable[..., Awaitable[None]]

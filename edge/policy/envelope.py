@@ -23,7 +23,7 @@ from xxhash import xxh3_64
 
 from edge.policy.pieces import Pieces
 from shared.errors import Internal
-from shared.keys import RenditionRecipe, TakeRecipe  # noqa: TC001 - msgspec evaluates the annotations of Meta
+from shared.keys import SECRET_BYTES, RenditionRecipe, TakeRecipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -149,9 +149,8 @@ class Sealer:
     """
 
     def __init__(self, keys: Sequence[bytes]) -> None:
-        if not keys or not all(16 <= len(key) <= 64 for key in keys):  # noqa: PLR2004 - BLAKE2b's most; under 16 can be guessed
-            msg = "there must be a MAC key, and each must have 16 to 64 bytes"
-            raise ValueError(msg)
+        if not keys or not all(len(key) in SECRET_BYTES for key in keys):
+            raise ValueError("there must be a MAC key, and each must have 16 to 64 bytes")
         self._keys = {blake2b(key, digest_size=8, person=b"refrain mac id").digest(): key for key in keys}
         self._writes = next(iter(self._keys))
         self._decoder = msgspec.msgpack.Decoder(_Head)

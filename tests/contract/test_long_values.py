@@ -13,10 +13,9 @@ import pytest
 from processes import eventually
 from stores import opened, pieces
 
-from edge.adapters.failures import Reason
 from edge.adapters.objects import LEFTOVER_S, PART, ObjectStore
 from edge.policy.pieces import Pieces
-from edge.ports import StoreError
+from edge.ports import Reason, StoreError
 
 TIMEOUT_S = 2.0
 LONG = b"".join(number.to_bytes(4, "big") for number in range(PART // 2 + 25))

@@ -8,10 +8,9 @@ from contextlib import asynccontextmanager
 import pytest
 from stores import DictStore, opened, pieces
 
-from edge.adapters.failures import Reason
 from edge.adapters.objects import LEFTOVER_S, ObjectStore
 from edge.adapters.valkey import ValkeyStore
-from edge.ports import StoreError
+from edge.ports import Reason, StoreError
 
 TIMEOUT_S = 0.5
 """Twice the default: two busy cores should not look like a store that hangs."""

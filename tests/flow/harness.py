@@ -13,7 +13,6 @@ from edge.flow import Flow
 from edge.library import Library
 from edge.local import OpenGate, OrdinalRouter, ProcessLeases
 from edge.policy.envelope import Sealer
-from edge.policy.failures import Failures
 from edge.policy.lookahead import Lookahead
 from edge.policy.plan import Planner
 from edge.policy.s3fifo import S3Fifo
@@ -56,11 +55,12 @@ class Stage:
             sealer=Sealer([b"a MAC key for tests"]),
             observer=self.counts,
         )
+        gate = OpenGate()
         self.takes = Takes(
             library=self.library,
             router=OrdinalRouter(self.origins),
             leases=ProcessLeases(lambda: f"token-{next(tokens)}"),
-            failures=Failures(),
+            gate=gate,
             observer=self.counts,
             clock=loop.time,
             fresh_key=lambda: f"{next(tokens):040x}",
@@ -71,7 +71,6 @@ class Stage:
             takes=self.takes,
             encoders=self.encoders,
             spools=lambda: self._spool(spool_bytes),
-            gate=OpenGate(),
             lookahead=lookahead or Lookahead(30.0, 8),
             observer=self.counts,
             clock=loop.time,
@@ -86,7 +85,7 @@ class Stage:
             namespace="test",
             text_characters=10_000,
         )
-        self.flow = Flow(planner=planner, studio=studio, flights=self.renditions, limits=limits)
+        self.flow = Flow(planner=planner, studio=studio, flights=self.renditions, gate=gate, limits=limits)
 
     def plan(self, text, **fields):
         return self.flow.plan(SpeechRequest(input=text, response_format="pcm", sample_rate=RATE, **fields))

@@ -3,9 +3,12 @@
 import asyncio
 import threading
 
+import pytest
 from fakes import FakeOrigin, RawEncoder, RawEncoders, SlowStore, voice
 from harness import read, settled, stage
 from virtual import run
+
+from shared.errors import RefrainError
 
 TEXT = "Mind the gap."
 
@@ -84,3 +87,39 @@ def test_an_encoder_at_work_is_not_closed_however_often_its_flight_is_cancelled(
             assert encoders.closed_at_work is False
 
     asyncio.run(scene())
+
+
+class Till:
+    """A gate that counts what was charged, less what was given back."""
+
+    def __init__(self):
+        self.paid = 0
+
+    async def admit(self):
+        pass
+
+    async def charge(self, characters):
+        self.paid += characters
+
+    async def refund(self, characters):
+        self.paid -= characters
+
+
+def test_only_what_is_synthesised_is_charged_and_failures_are_given_back():
+    async def scene():
+        async with stage(FakeOrigin(rtf=1.0), store=SlowStore()) as it:
+            it.takes.gate = till = Till()
+            await asyncio.gather(*(it.say("Mind the gap.") for _ in range(10)))
+            assert till.paid == len("Mind the gap.")
+            await it.say("Mind the gap. Stand clear.")
+            assert till.paid == len("Mind the gap.") + len("Stand clear.")
+            it.origins[0].script += ["fail", "stall"]
+            with pytest.raises(RefrainError):
+                await it.say("It fails.")
+            caller = asyncio.create_task(it.say("Nobody waits for it."))
+            await asyncio.sleep(1)
+            caller.cancel()
+            await asyncio.sleep(1)
+            assert till.paid == len("Mind the gap.") + len("Stand clear.")
+
+    run(scene())

@@ -14,10 +14,11 @@ from processes import eventually, free_ports, listens
 from stores import DictStore
 
 from edge.http.audio import Audio
-from edge.http.middleware import Front, Lifecycle
+from edge.http.middleware import Front
 from edge.http.node import Node, Region, Regions
 from edge.http.server import make_server
 from edge.http.surface import Surface
+from edge.lifecycle import Lifecycle
 from edge.metrics import Metrics
 from edge.settings import Edge
 

@@ -10,12 +10,12 @@ import pytest
 
 import edge.settings
 import origin.settings
-from edge.adapters.failures import Reason
 from edge.answer import Cache, Tier
 from edge.http.openapi import document
 from edge.metrics import COUNTERS, GAUGES, HISTOGRAMS
 from edge.policy.envelope import Wrong
 from edge.policy.verdict import Verdict
+from edge.ports import Reason
 from origin.engines.tone import PREFIX, Ways
 from origin.metrics import Metrics, Outcome
 from shared.errors import CODES
