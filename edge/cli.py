@@ -33,16 +33,18 @@ def origin() -> None:
 
 def _run(arguments: list[str]) -> int:
     """The exit status: 0; 1 where the command failed; 2 where it was called wrongly."""
+    from importlib.metadata import version  # noqa: PLC0415 - see main
+
     from cyclopts import App, CycloptsError  # noqa: PLC0415 - see main
     from rich.console import Console  # noqa: PLC0415 - see main
 
     from edge.command import CommandError  # noqa: PLC0415 - see main
 
-    complaints = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
+    complaints = Console(stderr=True, markup=False, highlight=False)
     app = App(
         name="refrain",
         help="An edge cache and router for text-to-speech. Start with `refrain up`, then `refrain say hello -o hello.wav`.",
-        version_flags=(),
+        version=lambda: version("refrain-tts"),
         error_console=complaints,
         result_action="return_int_as_exit_code_else_zero",
     )
@@ -57,7 +59,7 @@ def _run(arguments: list[str]) -> int:
     except CycloptsError:
         return 2  # it has been printed
     except CommandError as error:
-        complaints.print(f"refrain: {error}")
+        complaints.print(f"refrain: {error}", soft_wrap=True)
         return error.code
     except KeyboardInterrupt:
         return 130

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 
 from shared.errors import BadRequest
 
 Format = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
+StreamFormat = Literal["audio", "sse"]
 Segmentation = Literal["sentence", "clause", "off"]
 Delivery = Literal["audio", "url", "redirect"]
 SampleRate = Literal[8000, 16000, 22050, 24000, 32000, 44100, 48000]
@@ -18,6 +19,13 @@ SampleRate = Literal[8000, 16000, 22050, 24000, 32000, 44100, 48000]
 MAX_FIELDS: Final = 64
 """More than a speech request has. Those that Refrain does not know are named in a header of the answer, which must not grow."""
 MAX_TAGS: Final = 16
+_CHOICES: Final = {
+    "response_format": get_args(Format),
+    "stream_format": get_args(StreamFormat),
+    "segmentation": get_args(Segmentation),
+    "sample_rate": get_args(SampleRate),
+    "delivery": get_args(Delivery),
+}
 _TAG: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _AT: Final = re.compile(r" - at `\$\.?([^`\[]*)")
 
@@ -31,9 +39,7 @@ class SpeechRequest(msgspec.Struct, frozen=True, kw_only=True):
     response_format: Annotated[Format, msgspec.Meta(description="How the audio is encoded.")] = "mp3"
     speed: Annotated[float, msgspec.Meta(ge=0.25, le=4.0, description="1.0 is the voice's own pace.")] = 1.0
     instructions: Annotated[str, msgspec.Meta(max_length=4096, description="How to say it, where the model obeys.")] = ""
-    stream_format: Annotated[
-        Literal["audio", "sse"], msgspec.Meta(description="Bytes of audio, or server-sent events that carry them.")
-    ] = "audio"
+    stream_format: Annotated[StreamFormat, msgspec.Meta(description="Bytes of audio, or events that carry them.")] = "audio"
     dialect: Annotated[str, msgspec.Meta(max_length=64, description="A dialect that the model speaks: `yue`.")] = ""
     dialect_fallback: Annotated[
         bool, msgspec.Meta(description="Serve a dialect that nobody speaks without it, instead of refusing.")
@@ -124,7 +130,10 @@ def _invalid(error: msgspec.ValidationError) -> BadRequest:
     param = missing.group(1) if missing else at.group(1) if at else None
     if param == "cache_tags":
         return BadRequest("`cache_tags` is not a list of tags.", code="bad_tag", param=param)
-    return BadRequest(f"{message.partition(' - at ')[0]}.", code="bad_value" if param else "bad_request", param=param or None)
+    said = message.partition(" - at ")[0]
+    if param in _CHOICES:
+        said += f": ask for one of {', '.join(map(str, _CHOICES[param]))}"
+    return BadRequest(f"{said}.", code="bad_value" if param else "bad_request", param=param or None)
 
 
 def _printable(name: str) -> str:

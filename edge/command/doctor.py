@@ -52,6 +52,7 @@ async def _examine(running: Path) -> int:
 async def _findings(running: Path, client: httpx.AsyncClient) -> AsyncIterator[Finding]:
     instance = _instance(running)
     if instance is None:
+        yield checks.Finding(f"{running.parent}: no `refrain up` runs here; this is about an edge that would be started")
         settings = _settings({})
         async for finding in _node(settings, client):
             yield finding

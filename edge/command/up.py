@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 from functools import partial
@@ -80,7 +81,8 @@ def up(
     chosen = layout.names(regions)
     ports = layout.edge_ports(port, edges * len(chosen))
     if taken := [port for port in ports if is_taken(port)]:
-        message = f"port {', '.join(map(str, taken))} on {HOST} is taken: choose others with --port, or end what listens there"
+        words = f"port {', '.join(map(str, taken))} on {HOST} is taken"
+        message = f"{words}: choose others with `refrain up --port`, or end what listens there"
         raise CommandError(message, 2)
     folder.prepare()
     plan = layout.lay_out(chosen, ports, origins, folder, free_ports(random.Random(), ports))  # noqa: S311 - no secret
@@ -149,7 +151,8 @@ class Up:
     def _welcome(self) -> None:
         url = self._regions[0].edges[0].url
         self._console.print(f"\nRefrain is ready: {url}  (Ctrl-C ends it)\n")
-        self._console.print(f"  refrain say 'Hello, world.' --url {url} -o hello.wav")
+        command = "refrain" if shutil.which("refrain") else sys.argv[0]  # as `make up` starts it, it is on no PATH
+        self._console.print(f"  {command} say 'Hello, world.' --url {url} -o hello.wav")
         body = """-H 'Content-Type: application/json' -d '{"input": "Hello, world."}'"""
         self._console.print(f"  curl {url}/v1/audio/speech {body} -o hello.mp3\n")
 

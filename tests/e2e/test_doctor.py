@@ -28,6 +28,7 @@ def test_what_is_well_is_said_too(tmp_path, healthy):
     code, said = examine(tmp_path, healthy)
     assert wrong(said) == ["✗ origins.urls: none is configured"]
     assert code == 1
+    assert "no `refrain up` runs here" in said.splitlines()[0]
     assert "✓ edge.aliases: tts-1 = tone" in said
     assert "objects: written, read, deleted" in said
     assert not [file for file in (tmp_path / "objects").rglob("*") if file.is_file()]

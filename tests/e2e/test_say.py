@@ -105,3 +105,15 @@ def test_a_plan_shows_what_is_cached(edge, tmp_path):
     assert "to make" in shown
     assert "cached" in shown
     assert planned["url"] in shown
+
+
+def test_a_command_that_does_not_exist_is_told_all_that_do():
+    done = subprocess.run([REFRAIN, "sya"], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    said = done.stderr.replace("│", " ").split()
+    assert {"up,", "edge,", "origin,", "say,", "plan,", "doctor."} <= set(said)
+
+
+def test_it_says_its_version():
+    done = subprocess.run([REFRAIN, "--version"], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.strip().count(".") == 2

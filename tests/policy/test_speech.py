@@ -72,6 +72,21 @@ def test_a_bad_request_says_which_field_and_why(data, code, param):
     assert (raised.value.code, raised.value.param) == (code, param)
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "choices"),
+    [
+        ("response_format", "ogg", "mp3, opus, aac, flac, wav, pcm"),
+        ("stream_format", "ws", "audio, sse"),
+        ("segmentation", "word", "sentence, clause, off"),
+        ("sample_rate", 11025, "8000, 16000, 22050, 24000, 32000, 44100, 48000"),
+        ("delivery", "pigeon", "audio, url, redirect"),
+    ],
+)
+def test_who_chose_what_there_is_not_is_told_what_there_is(field, value, choices):
+    with pytest.raises(BadRequest, match=f": ask for one of {choices}\\.$"):
+        parse(body(**{field: value}))
+
+
 def test_as_many_fields_as_a_header_can_name_are_let_through():
     assert len(parse(body(**{f"x{n}": n for n in range(63)}))[1]) == 63
 
