@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import servers
+from hypothesis import HealthCheck, settings
 from processes import running_up
 
 if TYPE_CHECKING:
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from processes import Up
+
+
+# How fast examples come and pass says how busy the machine is, and nothing of what is tested.
+settings.register_profile("refrain", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("refrain")
 
 
 @pytest.fixture

@@ -84,8 +84,14 @@ def s3(folder):
         "access_key_id": "access",
         "secret_access_key": "secret",
     }
-    with _running(server):
-        yield server
+    try:
+        with _running(server):
+            yield server
+    finally:
+        # Its sockets: most of them cannot be told to be elsewhere, and a killed one removes none.
+        for port in ports:
+            for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108 - the place is its choice
+                left.unlink()
 
 
 def _written(server):
