@@ -18,6 +18,7 @@ from origin.engines import Cut
 from origin.metrics import Outcome
 from shared.errors import BadRequest, BadTake, DeadlineExceeded, OriginError, OriginTimeout, RefrainError, Refused, Unsupported
 from shared.keys import TakeRecipe, digest
+from shared.text import LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -165,6 +166,8 @@ class Takes:
             raise BadRequest(f"{model.id} does not speak at that speed by itself.", code="bad_value", param="speed")
         if not recipe.text.strip():
             raise BadRequest("There is no text.", code="empty_text", param="text")
+        if len(recipe.text) > LIMIT:
+            raise BadRequest(f"A segment has more than {LIMIT} characters.", code="text_too_long", param="text")
         if _CONTROLS & set(recipe.text):
             raise BadRequest("The text holds control characters.", code="bad_text", param="text")
         return voice

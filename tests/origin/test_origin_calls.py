@@ -97,6 +97,7 @@ def test_more_than_64_segments_are_refused(tone):
         ({"speed": 1.5}, "bad_value", False),
         ({"text": " "}, "empty_text", False),
         ({"text": "\x01150S quick"}, "bad_text", False),
+        ({"text": "a" * 10_001}, "text_too_long", False),
     ],
 )
 def test_what_a_segment_cannot_have_fails_that_segment_alone(tone, fields, code, retryable):
