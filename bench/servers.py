@@ -96,9 +96,15 @@ def s3(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
         "access_key_id": "access",
         "secret_access_key": "secret",
     }
-    with process(_leashed(command), folder / "log", end=signal.SIGKILL) as server:  # asked to end, it takes half a minute
-        wait_until(lambda: answers(options["endpoint"]), server, folder / "log")
-        yield "s3://refrain/bench", options
+    try:
+        with process(_leashed(command), folder / "log", end=signal.SIGKILL) as server:  # asked to end, it takes half a minute
+            wait_until(lambda: answers(options["endpoint"]), server, folder / "log")
+            yield "s3://refrain/bench", options
+    finally:
+        # Its sockets: most of them cannot be told to be elsewhere, and a killed one removes none.
+        for number in (master, master_rpc, volume, volume_rpc, filer, filer_rpc, port, port_rpc):
+            for left in Path("/tmp").glob(f"seaweedfs-*-{number}.sock"):  # noqa: S108 - the place is its choice
+                left.unlink()
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def routes(node: Node) -> list[Route]:
     async def models(_: Request) -> Response:
         node.check_ready()
         model = node.engine.model
-        return json_response(ModelList(data=(ListedModel(id=model.id, refrain=model),)))
+        return json_response(ModelList(data=(ListedModel(id=model.id, root=model.id, refrain=model),)))
 
     async def healthz(_: Request) -> Response:
         return json_response({"status": "ok"})

@@ -67,7 +67,10 @@ class ListedModel(msgspec.Struct, frozen=True, kw_only=True):
     object: str = "model"
     created: int = 0
     owned_by: str = "refrain"
+    root: str = ""
+    """The id of the model that is meant."""
     refrain: Model | None = None
+    """All that is known of it; an alias leaves that to its model."""
 
 
 class ModelList(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ import msgspec
 from rich.console import Console
 
 from edge.command import CommandError, checks
-from edge.command.state import DataFolder
+from edge.command.state import DataFolder, is_running
 from edge.settings import Settings
 from shared.settings import SettingsError, load
 
@@ -58,7 +58,7 @@ async def _findings(running: Path, client: httpx.AsyncClient) -> AsyncIterator[F
             yield finding
         yield await checks.place_for_edge(settings, client)
         return
-    if not _is_running(instance["pid"]):
+    if not is_running(instance["pid"]):
         yield checks.ill(f"the `refrain up` of {running} was ended by force", "start it again, or remove that file")
         return
     for name, region in instance["regions"].items():
@@ -86,16 +86,6 @@ def _instance(running: Path) -> Any | None:  # noqa: ANN401 - what `up` wrote, a
         return None
     except (OSError, msgspec.DecodeError) as error:
         raise CommandError(f"{running}: cannot be read: {error}") from error
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # another user's
-        return True
-    return True
 
 
 def _settings(told: Mapping[str, str]) -> Settings:

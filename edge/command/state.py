@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge.command import CommandError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 SECRETS = ("address", "mac", "peers")
@@ -32,6 +34,24 @@ class DataFolder:
         except OSError as error:
             raise CommandError(f"--data {self.root}: cannot be used: {error.strerror}", 2) from error
 
+    def note(self, state: Mapping[str, Any]) -> None:
+        """Write down what runs; where another `up` that lives has done so, that stays."""
+        if self._owner() in (None, os.getpid()):
+            replace(self.running, json.dumps({**state, "pid": os.getpid()}).encode())
+
+    def forget(self) -> None:
+        """Take back what `note` wrote."""
+        if self._owner() == os.getpid():
+            self.running.unlink()
+
+    def _owner(self) -> int | None:
+        """The process id of the `up` that wrote down what runs, if it still does."""
+        try:
+            pid = json.loads(self.running.read_bytes())["pid"]
+        except (FileNotFoundError, ValueError, KeyError):
+            return None
+        return pid if is_running(pid) else None
+
     def secret(self, name: str) -> Path:
         return self.root / "secrets" / f"{name}.hex"
 
@@ -43,6 +63,16 @@ class DataFolder:
 
     def region(self, name: str) -> Path:
         return self.root / "regions" / name
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 def replace(path: Path, data: bytes) -> None:

@@ -118,7 +118,7 @@ class Up:
                 return 0
             finally:
                 await self._supervisor.stop()
-                self._folder.running.unlink(missing_ok=True)
+                self._folder.forget()
         return 0
 
     async def _live(self, client: httpx.AsyncClient) -> None:
@@ -143,10 +143,10 @@ class Up:
         """Write down what runs, and what edges were told, for `refrain doctor`; also after a child came back as another process."""
         if self._told is None:
             return
-        state = {**self._state(), "pid": os.getpid()}
+        state = self._state()
         for region in self._regions:
             state["regions"][region.name]["told"] = self._told | layout.edge_environment(region.edges[0], region, os.getpid())
-        replace(self._folder.running, json.dumps(state).encode())
+        self._folder.note(state)
 
     def _welcome(self) -> None:
         url = self._regions[0].edges[0].url

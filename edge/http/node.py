@@ -69,13 +69,12 @@ class Node:
     metrics: Metrics
 
     def models(self) -> ModelList:
-        """Every model by its id; an alias stands beside it with the model that it means."""
+        """Every model by its id, and each alias with the id of the model that it means."""
         catalogue = self.catalogue()
-        listed = {model.id: model for model in catalogue.models}
-        for alias, name in self.edge.aliases.items():
-            if (model := catalogue.model(name)) is not None:
-                listed.setdefault(alias, model)
-        return ModelList(data=tuple(ListedModel(id=name, refrain=model) for name, model in listed.items()))
+        models = [ListedModel(id=model.id, root=model.id, refrain=model) for model in catalogue.models]
+        meant = ((alias, catalogue.model(name)) for alias, name in self.edge.aliases.items())
+        aliases = [ListedModel(id=alias, root=model.id) for alias, model in meant if model is not None and alias != model.id]
+        return ModelList(data=(*models, *aliases))
 
     def voices(self) -> Voices:
         voices = tuple(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Final
 
 from edge.policy import formats, join
 from shared.errors import Unsupported
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from shared.catalogue import Catalogue, Model, Voice
     from shared.keys import Key, Keyring
     from shared.speech import SpeechRequest
+
+
+NAMED: Final = 8
+"""Voices that an error names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +151,9 @@ class Planner:
         """The voice, and the dialect that it is to speak (its own included)."""
         named = model.voice(request.voice)
         if named is None and request.voice and request.voice not in self._voice_aliases:
-            known = ", ".join(voice.name for voice in model.voices)
-            raise Unsupported(f"`{model.id}` has no such voice. It has: {known}.", code="unknown_voice", param="voice")
+            raise Unsupported(
+                f"`{model.id}` has no such voice. {_voices(model, request.voice)}", code="unknown_voice", param="voice"
+            )
         wanted = request.dialect
         voice = named or _default_voice(model, language, wanted)
         if not wanted or wanted == voice.dialect or wanted in model.dialects:
@@ -158,6 +164,15 @@ class Planner:
         with_voice = f" with the voice {voice.name}" if named else ""
         message = f"`{model.id}` does not speak this dialect{with_voice}. It speaks: {spoken}."
         raise Unsupported(message, code="unknown_dialect", param="dialect")
+
+
+def _voices(model: Model, wanted: str) -> str:
+    """Those there are; of many, those whose names are nearest."""
+    names = [voice.name for voice in model.voices]
+    if len(names) <= NAMED:
+        return f"It has: {', '.join(names)}."
+    near = get_close_matches(wanted, names, n=NAMED, cutoff=0.5)
+    return f"Of its {len(names)} voices, these are called alike: {', '.join(near) or 'none'}."
 
 
 def _default_voice(model: Model, language: str, dialect: str) -> Voice:

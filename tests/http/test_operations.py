@@ -15,7 +15,8 @@ def test_models_and_voices(served):
     edge = served(aliases={"tts-1": "fake", "gone": "no-such"})
     models = edge.get("/v1/models").json()
     assert models["object"] == "list"
-    assert {model["id"]: model["refrain"]["revision"] for model in models["data"]} == {"fake": "fake-1", "tts-1": "fake-1"}
+    assert {model["id"]: model["root"] for model in models["data"]} == {"fake": "fake", "tts-1": "fake"}
+    assert [model["refrain"] and model["refrain"]["revision"] for model in models["data"]] == ["fake-1", None]
     voices = edge.get("/v1/voices").json()
     assert [(voice["model"], voice["name"]) for voice in voices["voices"]] == [("fake", "one"), ("fake", "two")]
     assert "alloy" in voices["aliases"]

@@ -1,5 +1,6 @@
 """Plans: what of a request is in which key, and what is said of the rest."""
 
+import msgspec
 import pytest
 
 from edge.policy.plan import Planner
@@ -93,6 +94,22 @@ def test_what_is_not_there_is_refused_with_what_is():
             plan(**fields)
         assert raised.value.code == code
         assert says in raised.value.message
+
+
+def test_of_many_voices_those_that_are_called_alike_are_named():
+    many = msgspec.structs.replace(STEADY, voices=tuple(Voice(f"voice-{n}", f"d{n}") for n in range(99)))
+    planner = Planner(
+        catalogue=Catalogue((many,)),
+        aliases={},
+        voice_aliases=(),
+        keyring=Keyring(b"an address secret"),
+        namespace="ns",
+        text_characters=100,
+    )
+    with pytest.raises(Unsupported) as raised:
+        planner.plan(SpeechRequest(input="Hi.", model="steady", voice="voice-12x"))
+    assert "voice-12" in raised.value.message
+    assert raised.value.message.count("voice-") <= 8
 
 
 def test_a_dialect_is_a_voice_or_an_instruction():
