@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from google.protobuf.message import DecodeError
 from xxhash import xxh3_64
 
 from shared import wire_pb2 as wire
@@ -51,7 +52,7 @@ class FrameReader:
             frame = Frame()
             try:
                 frame.ParseFromString(bytes(self._buffer[start:stop]))
-            except Exception as error:  # protobuf's DecodeError has another base in each of its implementations
+            except DecodeError as error:
                 raise OriginError("The answer holds a frame that is none.", source=self._source) from error
             del self._buffer[:stop]
             yield frame
