@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from edge.policy.join import Joiner
 from shared.errors import OriginError
+from shared.segments import weight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,7 +78,7 @@ class Assembly:
         while True:
             while self._pace.may_start() and (planned := next(self._to_start, None)) is not None:
                 self._line.append(self._studio.takes.listen(planned, self._plan.namespace, private=self._private))
-                self._pace.started(len(planned.recipe.text))
+                self._pace.started(weight(planned.recipe.text))
             if self._line:
                 return
             await self._progress.wait()
@@ -92,7 +93,7 @@ class Assembly:
             for at in range(0, len(pcm), step):
                 await self._encode(self._feed(pcm[at : at + step]))
         seconds = (self._joined - before) / max(self._sample_rate, 1)
-        self._pace.made(len(planned.recipe.text), seconds, self._append(b""))
+        self._pace.made(weight(planned.recipe.text), seconds, self._append(b""))
 
     def _feed(self, pcm: bytes) -> bytes:
         return self._joiner.feed(pcm) if self._joiner is not None else b""

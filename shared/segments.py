@@ -104,7 +104,7 @@ def _segment(pieces: list[str], cap: int) -> Segment:
     """One segment of pieces of which one has words. The others are left unspoken where they do not fit beside it."""
     source = "".join(pieces)
     text = source.strip()
-    if len(pieces) > 1 and _weight(text) > cap:
+    if len(pieces) > 1 and weight(text) > cap:
         text = next(filter(has_words, pieces)).strip()
     return Segment(source, text, _ending(source))
 
@@ -206,24 +206,25 @@ def _clauses(text: str) -> Iterator[str]:
 # --- cutting by length
 
 
-def _weight(text: str) -> int:
+def weight(text: str) -> int:
+    """How long it takes to say, roughly: 2 for each character, 5 for a CJK one."""
     return _WEIGHT * len(text) + (_CJK_WEIGHT - _WEIGHT) * len(_WEIGHTY.findall(text))
 
 
 def _fit(text: str, cap: int, cuts: tuple[Callable[[str], Iterable[str]], ...]) -> list[str]:
     """`text` in as few pieces as weigh at most `cap`, cut by the first of `cuts` where that is enough, else by the next."""
-    if len(text) * _CJK_WEIGHT <= cap or _weight(text) <= cap:
+    if len(text) * _CJK_WEIGHT <= cap or weight(text) <= cap:
         return [text]
     pieces: list[str] = []
     room = 0
     for part in cuts[0](text):
-        weight = _weight(part)
-        if weight <= room:
+        weighs = weight(part)
+        if weighs <= room:
             pieces[-1] += part
-            room -= weight
+            room -= weighs
         else:
-            pieces += [part] if weight <= cap else _fit(part, cap, cuts[1:])
-            room = cap - _weight(pieces[-1])
+            pieces += [part] if weighs <= cap else _fit(part, cap, cuts[1:])
+            room = cap - weight(pieces[-1])
     return pieces
 
 

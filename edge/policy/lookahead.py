@@ -6,8 +6,9 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-GUESS_S: Final = 0.1
-"""Seconds of audio a character, before this text has shown its own pace (English about 0.07, Chinese about 0.25)."""
+GUESS_S: Final = 0.05
+"""Seconds of audio for each of `shared.segments.weight`, before this text has shown its own pace: 0.1 s for a Latin character, 0.25
+for a Chinese one. espeak-ng takes 0.05 to 0.09 s and 0.2 to 0.3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +28,18 @@ class Pace:
         """Where each take that was made and not heard in full ends: in bytes of the rendition, in seconds of audio."""
         self._position = 0
         self._started = self._heard_segments = 0
-        self._started_characters = 0
-        self._made_characters = 0
+        self._started_weight = 0
+        self._made_weight = 0
         self._made_s = self._heard_s = 0.0
 
-    def started(self, characters: int) -> None:
+    def started(self, weight: int) -> None:
         """A segment was started."""
         self._started += 1
-        self._started_characters += characters
+        self._started_weight += weight
 
-    def made(self, characters: int, seconds: float, position: int) -> None:
+    def made(self, weight: int, seconds: float, position: int) -> None:
         """The oldest segment that was started has been joined: `position` bytes are encoded now."""
-        self._made_characters += characters
+        self._made_weight += weight
         self._made_s += seconds
         self._marks.append((position, self._made_s))
         self._pass_marks()
@@ -57,9 +58,9 @@ class Pace:
         return unheard <= 0 or (unheard < self._bound.segments and self._ahead_s() < self._bound.seconds)
 
     def _ahead_s(self) -> float:
-        a_character = self._made_s / self._made_characters if self._made_characters else GUESS_S
-        pending = self._started_characters - self._made_characters
-        return self._made_s - self._heard_s + pending * a_character
+        pace = self._made_s / self._made_weight if self._made_weight else GUESS_S
+        pending = self._started_weight - self._made_weight
+        return self._made_s - self._heard_s + pending * pace
 
     def _pass_marks(self) -> None:
         while self._marks and self._marks[0][0] <= self._position:
