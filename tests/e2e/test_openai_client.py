@@ -13,6 +13,8 @@ from processes import eventually, running_up
 TEXT = "The next train is on time. 下一班车准点。"
 CODECS = {"mp3": "mp3", "opus": "opus", "aac": "aac", "flac": "flac", "wav": "pcm_s16le"}
 PADDED = ("mp3", "aac")
+HEAD = 64
+"""Bytes in which WAV and FLAC say how long they are; that is unknown while they are streamed."""
 
 
 @pytest.fixture(scope="module")
@@ -57,20 +59,30 @@ def test_every_format_decodes_to_what_was_said(client, pcm_seconds, form):
     assert codec in (CODECS[form], f"{CODECS[form]}float", "mp3float")
     assert rate == {"opus": 48_000}.get(form, 22_050)
     assert seconds == pytest.approx(pcm_seconds, abs=0.1) if form in PADDED else seconds == pytest.approx(pcm_seconds, rel=0.02)
-    head = 64  # where WAV and FLAC say how long they are; that is unknown while they are streamed
-    assert stored[head:] == said[head:]
-    assert (stored[:head] == said[:head]) == (form not in ("wav", "flac"))
+    assert stored[HEAD:] == said[HEAD:]
+    assert (stored[:HEAD] == said[:HEAD]) == (form not in ("wav", "flac"))
 
 
-def test_events_carry_the_same_bytes_and_end_with_done(client):
-    whole = client.audio.speech.create(model="tts-1", voice="alloy", input="Events carry it.", response_format="mp3").content
-    with client.audio.speech.with_streaming_response.create(
-        model="tts-1", voice="alloy", input="Events carry it.", response_format="mp3", stream_format="sse"
-    ) as streamed:
+@pytest.mark.parametrize("form", [*CODECS, "pcm"])
+def test_events_carry_the_same_bytes_and_end_with_done(client, form):
+    asked = {"model": "tts-1", "voice": "alloy", "input": f"Events carry {form}.", "response_format": form}
+    with client.audio.speech.with_streaming_response.create(**asked, stream_format="sse") as streamed:
         events = [json.loads(line[6:]) for line in streamed.iter_lines() if line.startswith("data: ")]
     deltas = [event for event in events if event["type"] == "speech.audio.delta"]
-    assert b"".join(base64.b64decode(delta["audio"]) for delta in deltas) == whole
+    said = b"".join(base64.b64decode(delta["audio"]) for delta in deltas)
+    stored = eventually(lambda: hit(client, **asked))
+    assert (len(said), said[HEAD:]) == (len(stored), stored[HEAD:])
     assert events[-1]["type"] == "speech.audio.done"
+
+
+def test_pcm_is_24_khz_and_the_same_streamed_and_stored(client, pcm_seconds):
+    asked = {"model": "tts-1", "voice": "alloy", "input": TEXT, "response_format": "pcm"}
+    with client.audio.speech.with_streaming_response.create(**asked) as streamed:
+        said = b"".join(streamed.iter_bytes())
+    assert client.audio.speech.create(**asked).content == said
+    with av.open(io.BytesIO(said), format="s16le", options={"sample_rate": "24000"}) as container:
+        samples = sum(frame.samples for frame in container.decode(container.streams.audio[0]))
+    assert samples / 24_000 == pytest.approx(pcm_seconds)
 
 
 def test_speed_changes_the_length(client):
