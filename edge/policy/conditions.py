@@ -90,7 +90,7 @@ def _strong(tags: str) -> list[str]:
 
 
 def _ranged(value: str, size: int) -> Decision:
-    if value[:6].lower() != "bytes=":
+    if value[:6].lower() != "bytes=" or value[6:] == "":  # nothing asked for, says nginx, is no range at all
         return WHOLE
     ranges = []
     for spec in value[6:].split(","):
