@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -63,12 +62,9 @@ class TakeFlight(Flight):
         try:
             async with self._takes.leases.hold(self._planned.key) as token:
                 await self._synthesise(began, token)
-        except asyncio.CancelledError:
+        except BaseException as error:  # a cancellation and a fault of ours are given back, too
             await gate.refund(characters)
-            raise
-        except RefrainError as error:
-            await gate.refund(characters)
-            if not error.retryable and not self._private:
+            if isinstance(error, RefrainError) and not error.retryable and not self._private:
                 self._takes.failures.note(self.ident, error, self._takes.clock())
             raise
 
